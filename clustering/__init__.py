@@ -1,0 +1,1 @@
+"""Vectors become clusters, and a grade: arrays in, arrays out."""

@@ -1,0 +1,1 @@
+"""Likeness and shoppers become communities: arrays in, arrays out."""

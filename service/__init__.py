@@ -1,0 +1,1 @@
+"""The rooms put to work, for a person or a program."""
