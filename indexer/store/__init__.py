@@ -1,0 +1,85 @@
+"""The only place that speaks Qdrant: `open_store` for a folder (Qdrant Edge) or a URL (a Qdrant server)."""
+
+import re
+from pathlib import Path
+
+from .engine import Found, Payload, Point, Terms
+from .errors import ServerUnreachable, StoreLocked
+from .payload import COMPLEMENTS, LABELS, point_id, record_hash, text_hash, to_payload, to_product
+from .records import Records, Run, Settings, State, new_run
+from .store import Embedded, Hit, NewPoint, ProductStore, Stored
+from .where import Condition, parse_condition
+
+__all__ = [
+    "COMPLEMENTS",
+    "LABELS",
+    "Condition",
+    "Embedded",
+    "Found",
+    "Hit",
+    "NewPoint",
+    "Payload",
+    "Point",
+    "ProductStore",
+    "Records",
+    "Run",
+    "ServerUnreachable",
+    "Settings",
+    "State",
+    "StoreLocked",
+    "Stored",
+    "Terms",
+    "new_run",
+    "open_store",
+    "parse_condition",
+    "point_id",
+    "record_hash",
+    "text_hash",
+    "to_payload",
+    "to_product",
+]
+
+
+def open_store(location: str, collection: str = "products", *, create: bool = False) -> ProductStore:
+    """Open one collection of products.
+
+    Args:
+        location: A folder, or the http(s) URL of a Qdrant server.
+        collection: Letters, digits, `-` and `_`.
+        create: Whether a folder that is not there is made; a reader leaves it so.
+
+    Raises:
+        ValueError: If the collection's name is not of that form.
+        LookupError: If the folder is not there and `create` is off.
+        StoreLocked: If another process has the folder open.
+        ServerUnreachable: If no server answers.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", collection):
+        raise ValueError(f"a collection's name is 1 to 100 letters, digits, - and _, got '{collection}'")
+    if location.startswith(("http://", "https://")):
+        return _open_server(location, collection)
+    folder = Path(location)
+    if not create and not (folder / collection).is_dir():
+        raise LookupError(f"there is no collection '{collection}' at '{folder}': run `assort index CATALOGUE` first")
+    return _open_folder(folder, collection)
+
+
+def _open_folder(folder: Path, collection: str) -> ProductStore:
+    from .embedded import EmbeddedEngine, PathLock
+
+    lock = PathLock(folder)
+    products, records = EmbeddedEngine(folder / collection), EmbeddedEngine(folder / f"{collection}.runs")
+
+    def release() -> None:
+        records.close()
+        lock.release()
+
+    return ProductStore(products, Records(records), collection, release)
+
+
+def _open_server(url: str, collection: str) -> ProductStore:
+    from .server import ServerEngine, connect
+
+    client = connect(url)
+    products, records = ServerEngine(client, collection), ServerEngine(client, f"{collection}.runs")
+    return ProductStore(products, Records(records), collection)

@@ -1,0 +1,74 @@
+"""How a product lies in Qdrant: the payload's keys, its id, and the hashes that tell whether it changed."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from ..products import Product
+from .engine import FieldKind, Payload
+
+# Payload key -> kind, for the fields a user may filter on. Label fields are integers and join as they are made.
+FILTERS: Mapping[str, FieldKind] = {
+    "product_id": "keyword",
+    "title": "keyword",
+    "brand": "keyword",
+    "categories": "keyword",
+    "source": "keyword",
+    "price": "float",
+    "also_buy": "keyword",
+    "also_view": "keyword",
+    "bought_together": "keyword",
+}
+# Of those, the ones with a payload index; a filter on the others scans.
+INDEXED: tuple[str, ...] = ("brand", "categories", "price", "source")
+# The labels of `cluster all`; further label names join as runs make them.
+LABELS: tuple[str, ...] = ("identity_cell", "identity", "similarity", "complementary")
+# Payload keys that belong to the runs: an update of the product keeps them.
+COMPLEMENTS = "complements"
+TEXT_HASH, RECORD_HASH = "text_hash", "record_hash"
+FIELDS = "fields"  # the user's own columns live below this key, so that none can overwrite another
+
+_PRODUCT_KEYS = (
+    "product_id", "title", "description", "brand", "categories", "features", "price", "image_urls", "source",
+    "also_buy", "also_view", "bought_together",
+)  # fmt: skip
+
+
+def point_id(product_id: str) -> str:
+    """Name the point of a product: the same product always gets the same point (UUID version 5)."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, product_id))
+
+
+def to_payload(product: Product) -> Payload:
+    """Write a product as payload; empty fields are left out."""
+    payload: Payload = {}
+    for key in _PRODUCT_KEYS:
+        value = getattr(product, key)
+        if value is not None and value not in ("", ()):
+            payload[key] = list(value) if isinstance(value, tuple) else value
+    if product.fields:
+        payload[FIELDS] = dict(product.fields)
+    return payload
+
+
+def to_product(payload: Mapping[str, Any]) -> Product:
+    """Read a product back from its payload."""
+    values = {key: payload[key] for key in _PRODUCT_KEYS if key in payload}
+    lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+    return Product(**{**values, **lists}, fields=payload.get(FIELDS, {}))
+
+
+def record_hash(payload: Mapping[str, Any]) -> str:
+    """Fingerprint a product's payload: equal exactly when nothing in the record changed."""
+    return _digest(json.dumps(payload, sort_keys=True, ensure_ascii=False))
+
+
+def text_hash(text: str, model: str) -> str:
+    """Fingerprint what a text vector was made from: equal exactly when embedding again would change nothing."""
+    return _digest(f"{model}\0{text}")
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

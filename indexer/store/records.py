@@ -1,0 +1,123 @@
+"""What the store remembers about itself: its settings and the runs that made its labels, kept in Qdrant too."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Literal
+
+import numpy as np
+
+from .engine import Engine, Point
+
+State = Literal["running", "done", "failed"]
+_KEY = "record"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for a whole collection.
+
+    Args:
+        text_model: Name of the model behind the vector `text`; empty before the first product.
+        text_fields: Product fields the text was put together from.
+        field_names: The user's own columns seen so far.
+        labels: Label name -> id of the run that last wrote it.
+        unfinished: Labels being written; found so later, the run that wrote them was cut short.
+    """
+
+    text_model: str = ""
+    text_fields: tuple[str, ...] = ()
+    field_names: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    unfinished: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of `index` or `cluster` over a collection.
+
+    Args:
+        kind: What ran.
+        run_id: Its id; later runs sort after earlier ones.
+        state: `running` until it ends; a run found so later was cut short.
+        started: UTC, ISO 8601.
+        seconds: Wall-clock seconds it took; None until it ends.
+        version: Of `assort`.
+        parameters: What it was asked for, the seed among it.
+        results: What it found, as figures.
+    """
+
+    kind: str
+    run_id: str
+    state: State
+    started: str
+    seconds: float | None
+    version: str
+    parameters: Mapping[str, Any]
+    results: Mapping[str, Any]
+
+
+def new_run(kind: str, parameters: Mapping[str, Any]) -> Run:
+    """Describe a run that begins now."""
+    now = datetime.now(UTC)
+    run_id = f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+    return Run(
+        kind, run_id, "running", now.isoformat(timespec="seconds"), None, version("assort"), dict(parameters), {}
+    )
+
+
+class Records:
+    """The settings and runs of one collection, each a point without a vector of a second, small collection.
+
+    Args:
+        engine: The second collection; made on the first write.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def settings(self) -> Settings:
+        """Read the settings; the defaults where none are written yet."""
+        if self._engine.shape() is None:
+            return Settings()
+        found = self._engine.retrieve([_record_id("settings")], keys=None)
+        if not found:
+            return Settings()
+        stored = found[0].payload[_KEY]
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+        return Settings(**values)
+
+    def save_settings(self, settings: Settings) -> None:
+        """Replace the settings."""
+        self._write("settings", asdict(settings))
+
+    def save_run(self, run: Run) -> None:
+        """Write a run as it stands now, replacing what was written of it before."""
+        self._write(run.run_id, asdict(run))
+
+    def runs(self) -> list[Run]:
+        """Read all runs, oldest first."""
+        if self._engine.shape() is None:
+            return []
+        stored = [found.payload[_KEY] for page in self._engine.scroll(keys=None) for found in page]
+        return sorted((Run(**record) for record in stored if "run_id" in record), key=lambda run: run.run_id)
+
+    def _write(self, name: str, record: Mapping[str, Any]) -> None:
+        if self._engine.shape() is None:
+            self._engine.create({}, ["none"])  # an engine wants at least one vector name; no record carries it
+        self._engine.upsert([Point(_record_id(name), {}, {}, {_KEY: _plain(record)})])
+
+
+def _record_id(name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
+
+
+def _plain(value: Any) -> Any:
+    """Turn tuples and numpy numbers into what JSON knows."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,419 @@
+"""Products in Qdrant: what is written about a product, and what can be asked. The only truth of an `assort` store."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..products import Product
+from .engine import Engine, FieldKind, Found, Nearest, Payload, Point, Query, Terms
+from .payload import COMPLEMENTS, FIELDS, FILTERS, INDEXED, LABELS, RECORD_HASH, TEXT_HASH, point_id, to_payload
+from .records import Records
+from .where import Condition, typed
+
+T = TypeVar("T")
+Progress = Callable[[int], None]
+
+_BATCH = 1000
+_QUERIES_AT_ONCE = 64
+_HIT_KEYS = ("product_id", "title", "brand", "price", "image_urls", "categories")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedded:
+    """Products as rows.
+
+    Args:
+        ids: Product ids, n of them, in order of their points: the same order every time.
+        vectors: float32 (n, dim), C order, rows of length 1; None when no vector was asked for.
+        columns: Payload key -> n values, None where a product lacks the key.
+    """
+
+    ids: list[str]
+    vectors: NDArray[np.float32] | None
+    columns: Mapping[str, list[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is known of a stored product before it is written again."""
+
+    record_hash: str
+    text_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One product of an answer.
+
+    Args:
+        product_id: The catalogue's id.
+        score: Cosine or fused rank, larger is nearer; None where nothing was ranked.
+        title: Empty when unknown, as brand and image_url.
+        price: None when unknown.
+        labels: Label name -> cluster number, for the labels this product has.
+    """
+
+    product_id: str
+    score: float | None
+    title: str
+    brand: str
+    price: float | None
+    image_url: str
+    categories: tuple[str, ...]
+    labels: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewPoint:
+    """A product as it is to be written.
+
+    Args:
+        product: The record.
+        vector: Text vector, float32 (dim,), length 1; None keeps the stored one.
+        terms: Its words.
+        text_hash: Fingerprint of the text and the model.
+        record_hash: Fingerprint of the record.
+    """
+
+    product: Product
+    vector: NDArray[np.float32] | None
+    terms: Terms
+    text_hash: str
+    record_hash: str
+
+
+class ProductStore:
+    """One collection of products.
+
+    Args:
+        engine: Where the products lie.
+        records: Where the settings and runs lie.
+        name: Of the collection, for messages.
+        release: Called once when the store closes.
+    """
+
+    def __init__(self, engine: Engine, records: Records, name: str, release: Callable[[], None] = lambda: None) -> None:
+        self._engine = engine
+        self.records = records
+        self.name = name
+        self._release = release
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Flush and let go."""
+        self._engine.close()
+        self._release()
+
+    # --- what is there -------------------------------------------------------------------------------------------
+
+    def count(self, where: Sequence[Condition] = ()) -> int:
+        """Count products; 0 when the collection does not exist yet."""
+        return 0 if self._engine.shape() is None else self._engine.count(self._typed(where))
+
+    def dims(self) -> dict[str, int]:
+        """Say the dimensions of each dense vector; empty before the first product."""
+        shape = self._engine.shape()
+        return {} if shape is None else dict(shape.dims)
+
+    def indexed(self) -> int:
+        """Count the vectors that stand in an index; the others are scanned."""
+        shape = self._engine.shape()
+        return 0 if shape is None else shape.indexed
+
+    def label_names(self) -> tuple[str, ...]:
+        """Name the labels that runs have written, those of `cluster all` first."""
+        written = self.records.settings().labels
+        return (*(name for name in LABELS if name in written), *sorted(set(written) - set(LABELS)))
+
+    def unfinished_labels(self) -> tuple[str, ...]:
+        """Name the labels that a run cut short left half written; `cluster` completes them."""
+        return self.records.settings().unfinished
+
+    def cluster_sizes(self, label: str) -> list[tuple[int, int]]:
+        """Count the products of each cluster, largest first.
+
+        Raises:
+            LookupError: If no run has written the label, or one was cut short while it did.
+        """
+        self._check_label(label)
+        return [(int(value), count) for value, count in self._engine.facet(label, max(1, self.count()))]
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    def create(self, dims: Mapping[str, int]) -> None:
+        """Create the collection, if it is not there, with its payload indexes.
+
+        Raises:
+            ValueError: If it is there with other dimensions.
+        """
+        existing = self.dims()
+        if not existing:
+            self._engine.create(dims, ["terms"])
+            self._engine.create_indexes({key: FILTERS[key] for key in INDEXED})
+        elif existing != dict(dims):
+            raise ValueError(
+                f"collection '{self.name}' holds vectors of {existing} dimensions, the model makes {dict(dims)}: "
+                "index with the model it was made with, or into another --collection"
+            )
+
+    def stored(self, product_ids: Sequence[str]) -> dict[str, Stored]:
+        """Read the fingerprints of the products that are there."""
+        found = self._engine.retrieve(
+            [point_id(product_id) for product_id in product_ids], keys=("product_id", RECORD_HASH, TEXT_HASH)
+        )
+        return {f.payload["product_id"]: Stored(f.payload[RECORD_HASH], f.payload[TEXT_HASH]) for f in found}
+
+    def upsert(self, points: Sequence[NewPoint]) -> None:
+        """Write products; those already there keep their labels and, where none is given, their vector.
+
+        Raises:
+            ValueError: If a vector holds NaN or has no length 1: the engines would take it silently.
+        """
+        ids = [point_id(point.product.product_id) for point in points]
+        keep = (*self.label_names(), COMPLEMENTS)
+        before = {found.id: found for found in self._engine.retrieve(ids, keys=keep, vectors=("text",))}
+        self._engine.upsert([_written(new, before.get(i)) for i, new in zip(ids, points, strict=True)])
+
+    def set_labels(
+        self,
+        ids: Sequence[str],
+        labels: Mapping[str, NDArray[np.int64]],
+        previous: Mapping[str, NDArray[np.int64]],
+        progress: Progress = lambda written: None,
+    ) -> int:
+        """Write labels where they differ from the previous ones: one request a group of products that share them all.
+
+        Args:
+            ids: Product ids, n of them.
+            labels: Label name -> int64 (n,).
+            previous: The labels as stored, -1 where there is none; a name may be absent.
+            progress: Called with the number of products written, group by group.
+
+        Returns:
+            How many products were written.
+        """
+        names = list(labels)
+        wanted = np.stack([labels[name] for name in names], axis=1)
+        nothing = np.full(len(ids), -1, dtype=np.int64)
+        changed = np.flatnonzero((wanted != np.stack([previous.get(name, nothing) for name in names], axis=1)).any(1))
+        self.create_label_indexes(names)
+        if len(changed) == 0:
+            return 0
+        tuples, group = np.unique(wanted[changed], axis=0, return_inverse=True)
+        order = np.argsort(group, kind="stable")
+        for values, rows in zip(
+            tuples, np.split(changed[order], np.cumsum(np.bincount(group))[:-1]), strict=True
+        ):  # one request a group
+            payload = {name: int(value) for name, value in zip(names, values, strict=True)}
+            self._engine.set_payload([point_id(ids[row]) for row in rows], payload)
+            progress(len(rows))
+        return len(changed)
+
+    def create_label_indexes(self, names: Sequence[str]) -> None:
+        """Create the payload indexes of these labels."""
+        self._engine.create_indexes(dict.fromkeys(names, "integer"))
+
+    def set_complements(self, complements: Iterable[tuple[str, Payload]]) -> None:
+        """Write each product's ranked complements: (product id, payload) pairs."""
+        for product_id, payload in complements:
+            self._engine.set_payload([point_id(product_id)], {COMPLEMENTS: payload})
+
+    def delete(self, product_ids: Sequence[str]) -> int:
+        """Remove products and say how many were there."""
+        there = self.stored(product_ids)
+        if there:
+            self._engine.delete([point_id(product_id) for product_id in there])
+        return len(there)
+
+    def build_index(self) -> None:
+        """Build or repair the vector index over everything written so far."""
+        self._engine.build_index()
+
+    # --- reading whole -------------------------------------------------------------------------------------------
+
+    def take(self, keys: Sequence[str] = (), *, vector: str | None = None) -> Embedded:
+        """Read all products as rows.
+
+        Args:
+            keys: Payload keys wanted as columns.
+            vector: Name of the dense vector wanted.
+
+        Raises:
+            LookupError: If the collection does not exist or holds no product.
+        """
+        n = self.count()
+        if n == 0:
+            raise LookupError(f"collection '{self.name}' holds no products: run `assort index CATALOGUE` first")
+        ids: list[str] = []
+        columns: dict[str, list[Any]] = {key: [] for key in keys}
+        vectors = None if vector is None else np.empty((n, self.dims()[vector]), dtype=np.float32)
+        for page in self._engine.scroll(keys=("product_id", *keys), vectors=() if vector is None else (vector,)):
+            if vectors is not None and vector is not None:
+                vectors[len(ids) : len(ids) + len(page)] = [found.vectors[vector] for found in page]
+            ids.extend(found.payload["product_id"] for found in page)
+            for key, column in columns.items():
+                column.extend(found.payload.get(key) for found in page)
+        return Embedded(ids, vectors, columns)
+
+    def points(self) -> Iterator[list[Found]]:
+        """Read every point whole, vectors and all, a page at a time, to copy a store."""
+        return self._engine.scroll(keys=None, vectors=(*self.dims(), "terms"))
+
+    def write_points(self, points: Sequence[Point]) -> None:
+        """Write points read by `points` of another store."""
+        self._engine.upsert(points)
+
+    # --- asking --------------------------------------------------------------------------------------------------
+
+    def get(self, product_ids: Sequence[str]) -> dict[str, Payload]:
+        """Read whole payloads by product id; unknown ids are left out."""
+        found: list[Found] = []
+        for some in _batches(product_ids, _BATCH):
+            found += self._engine.retrieve([point_id(product_id) for product_id in some], keys=None)
+        return {point.payload["product_id"]: point.payload for point in found}
+
+    def hits(self, product_ids: Sequence[str], where: Sequence[Condition] = ()) -> dict[str, Hit]:
+        """Read products as hits without a score; unknown ids, and those the filter drops, are left out."""
+        labels = self._readable_labels()
+        keys = (*_HIT_KEYS, *labels)
+        ids = [point_id(product_id) for product_id in dict.fromkeys(product_ids)]
+        conditions = self._typed(where)
+        found: list[Found] = []
+        for some in _batches(ids, _BATCH):
+            for page in self._engine.scroll(keys=keys, where=conditions, only=some):
+                found += page
+        return {point.payload["product_id"]: _hit(point, labels, None) for point in found}
+
+    def similar(
+        self, product_ids: Sequence[str], *, by: str = "text", where: Sequence[Condition] = (), limit: int = 10
+    ) -> dict[str, list[Hit]]:
+        """Find the nearest products of each product by cosine, itself left out.
+
+        Raises:
+            LookupError: If a product is not there.
+            ValueError: If `limit` is below 1 or the filter does not fit the collection.
+        """
+        _check_limit(limit)
+        conditions, labels = self._typed(where), self._readable_labels()
+        keys = (*_HIT_KEYS, *labels)
+        answers: dict[str, list[Hit]] = {}
+        for some in _batches(product_ids, _QUERIES_AT_ONCE):
+            vectors = self._vectors_of(some, by)
+            queries = [Query((Nearest(vectors[i], by),), limit, conditions, (point_id(i),), keys) for i in some]
+            for product_id, found in zip(some, self._engine.query(queries), strict=True):
+                answers[product_id] = [_hit(point, labels, point.score) for point in found]
+        return answers
+
+    def search(
+        self, vector: NDArray[np.float32], terms: Terms, *, where: Sequence[Condition] = (), limit: int = 10
+    ) -> list[Hit]:
+        """Find products by a text's vector and words, fused by reciprocal rank in the engine."""
+        _check_limit(limit)
+        labels = self._readable_labels()
+        nearest = [Nearest(vector, "text")]
+        if terms.indices:
+            nearest.append(Nearest(terms, "terms"))
+        query = Query(tuple(nearest), limit, self._typed(where), (), (*_HIT_KEYS, *labels))
+        return [_hit(point, labels, point.score) for point in self._engine.query([query])[0]]
+
+    def products(self, where: Sequence[Condition] = (), limit: int | None = 10) -> list[Hit]:
+        """Find the products that fulfil all conditions, in order of their points; `limit=None` finds all."""
+        labels = self._readable_labels()
+        pages = self._engine.scroll(keys=(*_HIT_KEYS, *labels), where=self._typed(where))
+        found = islice((point for page in pages for point in page), limit)
+        return [_hit(point, labels, None) for point in found]
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _vectors_of(self, product_ids: Sequence[str], by: str) -> dict[str, NDArray[np.float32]]:
+        if by not in self.dims():
+            raise ValueError(f"collection '{self.name}' has no vector '{by}', only {', '.join(self.dims()) or 'none'}")
+        found = self._engine.retrieve([point_id(i) for i in product_ids], keys=("product_id",), vectors=(by,))
+        vectors = {f.payload["product_id"]: np.asarray(f.vectors[by], dtype=np.float32) for f in found}
+        for product_id in product_ids:
+            if product_id not in vectors:
+                raise LookupError(
+                    f"product '{product_id}' is not in collection '{self.name}': `assort search` finds ids by words"
+                )
+        return vectors
+
+    def _readable_labels(self) -> tuple[str, ...]:
+        """Name the labels a reader may see: a label half written is shown to nobody."""
+        unfinished = self.unfinished_labels()
+        return tuple(name for name in self.label_names() if name not in unfinished)
+
+    def _check_label(self, label: str) -> None:
+        if label in self.unfinished_labels():
+            raise LookupError(f"label '{label}' is half written by a run cut short: run `assort cluster` again")
+        if label not in self.label_names():
+            known = ", ".join(self.label_names()) or "none yet"
+            raise LookupError(f"there is no label '{label}' ({known}): run `assort cluster all` first")
+
+    def _typed(self, where: Sequence[Condition]) -> tuple[Condition, ...]:
+        """Check a filter's fields against the collection and give its values their types."""
+        if not where:
+            return ()
+        own = self.records.settings().field_names
+        typed_conditions = []
+        for condition in where:
+            name = condition.field
+            kind: FieldKind | None = FILTERS.get(name)
+            if kind is None and name in own:
+                condition = replace(condition, field=f"{FIELDS}.{name}")
+            elif kind is None and (name in LABELS or name in self.label_names()):
+                self._check_label(name)
+                kind = "integer"
+            elif kind is None:
+                known = ", ".join((*FILTERS, *self.label_names(), *own))
+                raise ValueError(f"there is no field '{name}' to filter on: known are {known}")
+            typed_conditions.append(typed(condition, kind))
+        return tuple(typed_conditions)
+
+
+def _written(new: NewPoint, before: Found | None) -> Point:
+    """Put a point together from the new record and what the runs wrote on the old one."""
+    product_id = new.product.product_id
+    vector = new.vector
+    if vector is None:
+        if before is None:
+            raise ValueError(f"product '{product_id}' has no vector and none is stored")
+        vector = np.asarray(before.vectors["text"], dtype=np.float32)
+    if not abs(float(np.linalg.norm(vector)) - 1) < 1e-3:
+        raise ValueError(f"the vector of product '{product_id}' must have length 1, got {np.linalg.norm(vector)}")
+    kept = before.payload if before is not None else {}
+    payload = {**to_payload(new.product), **kept, RECORD_HASH: new.record_hash, TEXT_HASH: new.text_hash}
+    return Point(point_id(product_id), {"text": vector}, {"terms": new.terms}, payload)
+
+
+def _hit(point: Found, labels: Sequence[str], score: float | None) -> Hit:
+    payload = point.payload
+    return Hit(
+        product_id=payload["product_id"],
+        score=score,
+        title=payload.get("title", ""),
+        brand=payload.get("brand", ""),
+        price=payload.get("price"),
+        image_url=next(iter(payload.get("image_urls", ())), ""),
+        categories=tuple(payload.get("categories", ())),
+        labels={name: payload[name] for name in labels if name in payload},
+    )
+
+
+def _check_limit(limit: int) -> None:
+    if limit < 1:
+        raise ValueError(f"limit must be at least 1, got {limit}")
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

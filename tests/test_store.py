@@ -1,0 +1,272 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from indexer.indexing import index_products
+from indexer.products import Product
+from indexer.store import new_run, open_store, parse_condition
+from indexer.store.engine import Terms
+from indexer.store.store import NewPoint
+
+
+@pytest.fixture
+def filled(store, shop, embedder):
+    index_products(shop, store, embedder)
+    return store
+
+
+def ids(answers):
+    return sorted(answer.product_id for answer in answers)
+
+
+def where(*expressions):
+    return [parse_condition(expression) for expression in expressions]
+
+
+def write_labels(store, **labels):
+    rows = store.take().ids
+    arrays = {name: np.array([values[i] for i in rows], dtype=np.int64) for name, values in labels.items()}
+    written = store.set_labels(rows, arrays, {})
+    settings = store.records.settings()
+    store.records.save_settings(replace(settings, labels={**settings.labels, **dict.fromkeys(labels, "run")}))
+    return written
+
+
+def test_an_empty_store_counts_nothing_and_says_how_to_fill_it(store):
+    assert store.count() == 0
+    assert store.dims() == {}
+    with pytest.raises(LookupError, match="holds no products: run `assort index CATALOGUE` first"):
+        store.take()
+
+
+def test_products_come_back_in_the_same_order_every_time_with_vectors_of_length_one(filled):
+    first, second = filled.take(["title"], vector="text"), filled.take(["title"], vector="text")
+    assert sorted(first.ids) == ["C1", "C2", "P1", "P2", "P3"]
+    assert first.ids == second.ids
+    assert first.vectors.dtype == np.float32
+    assert first.vectors.shape == (5, 32)
+    np.testing.assert_array_equal(first.vectors, second.vectors)
+    np.testing.assert_allclose(np.linalg.norm(first.vectors, axis=1), 1, atol=1e-6)
+    assert dict(zip(first.ids, first.columns["title"], strict=True))["C1"] == "clear case for nova x2"
+
+
+def test_writing_the_same_products_twice_changes_nothing(filled, shop, embedder):
+    before = filled.take(["title", "price"], vector="text")
+    index_products(shop, filled, embedder)
+    after = filled.take(["title", "price"], vector="text")
+    assert before.ids == after.ids
+    assert before.columns == after.columns
+    np.testing.assert_array_equal(before.vectors, after.vectors)
+
+
+def test_the_nearest_product_is_the_other_offer_and_never_the_product_itself(filled):
+    hits = filled.similar(["P1"], limit=4)["P1"]
+    assert [hit.product_id for hit in hits[:2]] == ["P2", "P3"]
+    assert len(hits) == 4
+    assert hits[0].score == pytest.approx(float(np.sqrt(5 / 6)), abs=0.1)
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+def test_similar_agrees_with_brute_force_over_all_products(filled):
+    taken = filled.take(vector="text")
+    cosines = taken.vectors @ taken.vectors.T
+    np.fill_diagonal(cosines, -2)
+    answers = filled.similar(taken.ids, limit=4)
+    for row, product_id in enumerate(taken.ids):
+        expected = [taken.ids[other] for other in np.argsort(-cosines[row])[:4]]
+        assert [hit.product_id for hit in answers[product_id]] == expected
+
+
+def test_an_unknown_product_is_named_with_the_next_step(filled):
+    with pytest.raises(LookupError, match=r"product 'P9' is not in collection .*: `assort search` finds ids by words"):
+        filled.similar(["P1", "P9"])
+
+
+def test_a_limit_below_one_is_refused(filled):
+    with pytest.raises(ValueError, match="limit must be at least 1, got 0"):
+        filled.similar(["P1"], limit=0)
+
+
+@pytest.mark.parametrize(
+    ("expressions", "expected"),
+    [
+        (["brand=Nova"], ["P1", "P2", "P3"]),
+        (["brand=Nova,Shell"], ["C1", "P1", "P2", "P3"]),
+        (["brand!=Nova"], ["C1", "C2"]),
+        (["brand=Hide\\, Co"], ["C2"]),
+        (["categories=Cases"], ["C1", "C2"]),
+        (["price<199"], ["C1"]),
+        (["price<=199"], ["C1", "P1"]),
+        (["price>205.5"], ["P3"]),
+        (["price>=205.5", "brand=Nova"], ["P2", "P3"]),
+        (["price=205.5,9.99"], ["C1", "P2"]),
+        (["year=2019"], ["C2"]),
+        (["year>2018"], ["C2"]),
+        (["tone=warm,cold"], ["C2"]),
+        (["tone!=warm"], ["C1", "P1", "P2", "P3"]),
+        (["also_buy=C1"], ["P1"]),
+        (["brand=nobody"], []),
+    ],
+)
+def test_filters_find_exactly_the_products_that_fulfil_them(filled, expressions, expected):
+    assert ids(filled.products(where(*expressions))) == expected
+    assert filled.count(where(*expressions)) == len(expected)
+
+
+def test_filters_hold_in_similarity_and_in_search_too(filled, embedder):
+    assert ids(filled.similar(["P1"], where=where("categories=Cases"))["P1"]) == ["C1", "C2"]
+    (vector,) = embedder.embed(["nova"])
+    assert ids(filled.search(vector, Terms((), ()), where=where("price>200"))) == ["P2", "P3"]
+
+
+def test_a_filter_on_an_unknown_field_names_the_known_ones(filled):
+    with pytest.raises(ValueError, match="there is no field 'colour' to filter on: known are product_id, .*year"):
+        filled.products(where("colour=red"))
+
+
+def test_search_finds_by_words_what_the_vector_alone_would_miss(filled, embedder):
+    from indexer.embedders.terms import terms
+
+    (vector,) = embedder.embed(["phone"])
+    assert filled.search(vector, terms("leather"), limit=1)[0].product_id == "C2"
+
+
+def test_labels_are_written_counted_and_usable_as_filters(filled):
+    labels = {"P1": 0, "P2": 0, "P3": 1, "C1": 2, "C2": 2}
+    assert write_labels(filled, identity=labels, similarity=dict.fromkeys(labels, 7)) == 5
+    assert filled.label_names() == ("identity", "similarity")
+    assert sorted(filled.cluster_sizes("identity")) == [(0, 2), (1, 1), (2, 2)]
+    assert filled.cluster_sizes("similarity") == [(7, 5)]
+    assert ids(filled.products(where("identity=0,1"))) == ["P1", "P2", "P3"]
+    assert filled.hits(["P3", "P9"])["P3"].labels == {"identity": 1, "similarity": 7}
+
+
+def test_only_labels_that_changed_are_written(filled):
+    rows = filled.take().ids
+    old = np.zeros(5, dtype=np.int64)
+    assert filled.set_labels(rows, {"identity": old}, {}) == 5
+    new = old.copy()
+    new[rows.index("C2")] = 4
+    assert filled.set_labels(rows, {"identity": new}, {"identity": old}) == 1
+    assert filled.set_labels(rows, {"identity": new}, {"identity": new}) == 0
+    assert filled.get(["C2", "P1"])["C2"]["identity"] == 4
+    assert filled.get(["P1"])["P1"]["identity"] == 0
+
+
+def test_a_label_that_was_never_written_is_named_with_the_next_step(filled):
+    with pytest.raises(LookupError, match=r"there is no label 'identity' \(none yet\): run `assort cluster all` first"):
+        filled.cluster_sizes("identity")
+
+
+def test_half_written_labels_are_shown_to_nobody(filled):
+    write_labels(filled, identity=dict.fromkeys(["P1", "P2", "P3", "C1", "C2"], 0))
+    filled.records.save_settings(replace(filled.records.settings(), unfinished=("identity",)))
+    assert filled.hits(["P1"])["P1"].labels == {}
+    with pytest.raises(LookupError, match="label 'identity' is half written by a run cut short"):
+        filled.cluster_sizes("identity")
+    with pytest.raises(LookupError, match="half written"):
+        filled.products(where("identity=0"))
+
+
+def test_a_product_that_is_written_again_keeps_its_labels_and_complements(filled, shop, embedder):
+    write_labels(filled, identity={"P1": 3, "P2": 1, "P3": 1, "C1": 2, "C2": 2})
+    filled.set_complements([("P1", {"ids": ["C1"]})])
+    index_products([replace(shop[0], title="nova x2 phone renamed")], filled, embedder)
+    payload = filled.get(["P1"])["P1"]
+    assert payload["identity"] == 3
+    assert payload["complements"] == {"ids": ["C1"]}
+    assert payload["title"] == "nova x2 phone renamed"
+
+
+def test_deleted_products_are_gone_and_unknown_ids_do_not_count(filled):
+    assert filled.delete(["P1", "nobody"]) == 1
+    assert sorted(filled.take().ids) == ["C1", "C2", "P2", "P3"]
+
+
+@pytest.mark.parametrize("broken", [np.zeros(32), np.full(32, np.nan), np.ones(32)])
+def test_a_vector_that_has_no_length_one_is_refused(filled, broken):
+    point = NewPoint(Product("X", title="x"), broken.astype(np.float32), Terms((), ()), "t", "r")
+    with pytest.raises(ValueError, match="the vector of product 'X' must have length 1"):
+        filled.upsert([point])
+
+
+def test_another_number_of_dimensions_is_refused(filled):
+    with pytest.raises(ValueError, match="holds vectors of {'text': 32} dimensions, the model makes {'text': 8}"):
+        filled.create({"text": 8})
+
+
+def test_lookups_answer_the_same_after_the_index_is_built(filled):
+    before = filled.similar(["P1", "C1"], limit=4)
+    filled.build_index()
+    assert filled.similar(["P1", "C1"], limit=4) == before
+
+
+def test_runs_are_kept_in_their_order_and_updated_in_place(store):
+    first = new_run("index", {"seed": 1})
+    store.records.save_run(first)
+    second = replace(new_run("cluster", {}), run_id="99999999")
+    store.records.save_run(second)
+    store.records.save_run(replace(first, state="done", seconds=1.5, results={"n": np.int64(3)}))
+    assert [(run.kind, run.state) for run in store.records.runs()] == [("index", "done"), ("cluster", "running")]
+    assert store.records.runs()[0].results == {"n": 3}
+
+
+def test_every_point_can_be_read_whole_to_copy_a_store(filled):
+    points = {found.payload["product_id"]: found for page in filled.points() for found in page}
+    assert set(points) == {"C1", "C2", "P1", "P2", "P3"}
+    assert points["P1"].dense()["text"].shape == (32,)
+    assert len(points["P1"].terms["terms"].indices) == 6
+    assert points["C2"].payload["fields"] == {"year": 2019.0, "tone": "warm"}
+
+
+def test_an_embedded_store_is_there_after_it_was_closed(tmp_path, shop, embedder):
+    with open_store(str(tmp_path / "s"), create=True) as store:
+        index_products(shop, store, embedder)
+        before = store.similar(["P1"])
+    with open_store(str(tmp_path / "s")) as store:
+        assert store.count() == 5
+        assert store.similar(["P1"]) == before
+        assert store.records.settings().text_model == "words"
+
+
+def test_a_second_owner_of_a_path_is_refused_and_nothing_is_damaged(tmp_path, shop, embedder):
+    import os
+
+    from indexer.store import StoreLocked
+
+    with open_store(str(tmp_path / "s"), create=True) as store:
+        index_products(shop[:2], store, embedder)
+        with pytest.raises(StoreLocked, match=f"is in use by process {os.getpid()}: wait until it ends"):
+            open_store(str(tmp_path / "s"))
+        index_products(shop, store, embedder)
+    with open_store(str(tmp_path / "s")) as store:
+        assert store.count() == 5
+
+
+def test_reading_a_store_that_is_not_there_makes_no_folder(tmp_path):
+    with pytest.raises(
+        LookupError, match="there is no collection 'products' at .*: run `assort index CATALOGUE` first"
+    ):
+        open_store(str(tmp_path / "absent"))
+    assert not (tmp_path / "absent").exists()
+
+
+def test_a_collection_name_that_could_leave_the_folder_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"letters, digits, - and _, got '\.\./x'"):
+        open_store(str(tmp_path), "../x", create=True)
+
+
+def test_two_collections_of_one_folder_do_not_mix(tmp_path, shop, embedder):
+    for name, products in (("a", shop[:2]), ("b", shop)):
+        with open_store(str(tmp_path / "s"), name, create=True) as store:
+            index_products(products, store, embedder)
+    with open_store(str(tmp_path / "s"), "a") as store:
+        assert store.count() == 2
+
+
+def test_a_server_that_does_not_answer_is_named_with_the_way_out():
+    from indexer.store import ServerUnreachable
+
+    with pytest.raises(ServerUnreachable, match=r"no Qdrant answers at 'http://127.0.0.1:1' .*docker compose up -d"):
+        open_store("http://127.0.0.1:1")
