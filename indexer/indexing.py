@@ -17,7 +17,7 @@ from .store import NewPoint, ProductStore, Settings, State, Stored, new_run, rec
 
 DEFAULT_TEXT_FIELDS = ("title", "description")
 DEFAULT_BATCH = 512
-_NOTHING_TO_EMBED = "nothing to embed: no title, description, brand, category or feature"
+_NOTHING_TO_EMBED = "no title, description, brand, category or feature"
 
 
 @dataclass(slots=True)
@@ -155,7 +155,7 @@ class _Writer:
                 if text:
                     usable.append(record)
                     continue
-                record = Rejected(0, _NOTHING_TO_EMBED, text=f"product_id {record.product_id}")
+                record = Rejected(record.line, _NOTHING_TO_EMBED, record.file, f"product_id {record.product_id}")
             self.summary.rejected[record.reason] += 1
             self.on_rejected(record)
         self._note_fields(usable)

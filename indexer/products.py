@@ -25,6 +25,8 @@ class Product:
         also_view: Ids of products viewed by the same shoppers.
         bought_together: Ids of products bought in the same basket.
         fields: Any further mapped column by its name, kept as payload and usable in filters.
+        file: The catalogue file it was read from; no part of what makes two products equal.
+        line: Its line there, from 1; 0 when it was not read from a file.
 
     Raises:
         ValueError: If `product_id` is empty.
@@ -43,6 +45,8 @@ class Product:
     also_view: tuple[str, ...] = ()
     bought_together: tuple[str, ...] = ()
     fields: Mapping[str, str | float] = field(default_factory=lambda: NO_FIELDS)
+    file: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:
         if not self.product_id:

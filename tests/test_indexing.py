@@ -58,9 +58,10 @@ def test_rejected_lines_are_counted_by_reason_and_handed_on(store, embedder):
 
 def test_a_product_with_nothing_to_embed_is_rejected_by_name(store, embedder):
     kept = []
-    summary = index_products([Product("bare"), Product("1", title="case")], store, embedder, on_rejected=kept.append)
-    assert summary.rejected.total() == 1
-    assert "bare" in kept[0].text
+    lines = [Product("bare", price=2.0, file="a.csv", line=7), Product("1", title="case", line=8)]
+    summary = index_products(lines, store, embedder, on_rejected=kept.append)
+    assert summary.rejected == {"no title, description, brand, category or feature": 1}
+    assert (kept[0].file, kept[0].line, kept[0].text) == ("a.csv", 7, "product_id bare")
     assert store.count() == 1
 
 

@@ -7,54 +7,32 @@ normalisation, titles being short; Qdrant multiplies by the word's rarity over t
 import re
 import zlib
 from collections import Counter
+from itertools import pairwise
 
 from ..products import Product
 from ..store import Terms
 
 _K1 = 1.2
 _WORD = re.compile(r"[^\W_]+(?:[.][0-9][^\W_]*)?")
-# A number and its unit are one word however they are written: "64 GB" = "64gb", "6.1 in" = "6.1inch".
-_UNITS = {
-    unit: name
-    for name, spellings in {
-        "gb": "gb gigabyte gigabytes",
-        "tb": "tb terabyte terabytes",
-        "mb": "mb megabyte megabytes",
-        "mah": "mah",
-        "mp": "mp megapixel megapixels",
-        "hz": "hz",
-        "ghz": "ghz",
-        "mhz": "mhz",
-        "w": "w watt watts",
-        "v": "v volt volts",
-        "inch": "in inch inches",
-        "mm": "mm",
-        "cm": "cm",
-        "m": "m meter meters metre metres",
-        "ft": "ft foot feet",
-        "ml": "ml",
-        "l": "l litre litres liter liters",
-        "oz": "oz ounce ounces",
-        "lb": "lb lbs pound pounds",
-        "g": "g gram grams",
-        "kg": "kg",
-        "pack": "pack packs pk pcs piece pieces count ct",
-    }.items()
-    for unit in spellings.split()
-}
-_NUMBER_THEN_UNIT = re.compile(
-    r"\b([0-9]+(?:[.][0-9]+)?)[\s-]*(" + "|".join(sorted(_UNITS, key=len, reverse=True)) + r")\b"
-)
+_NUMBER = re.compile(r"[0-9]+(?:[.][0-9]+)?")
+_NUMBER_AND_UNIT = re.compile(r"([0-9]+(?:[.][0-9]+)?)([^\W\d_]+)")
 
 
 def words(text: str) -> list[str]:
-    """Split a text into lower-case words, a unit joined to its number.
+    """Split a text into lower-case words; a number and its unit also count as one word, however they are written.
 
     Args:
         text: Any language; punctuation separates words, except a point inside a number.
+
+    Returns:
+        The words in order, behind each number with a unit the two joined: "64 GB" and "64gb" both give 64, gb, 64gb.
     """
-    joined = _NUMBER_THEN_UNIT.sub(lambda match: f" {match[1]}{_UNITS[match[2]]} ", text.lower())
-    return _WORD.findall(joined)
+    plain: list[str] = []
+    for word in _WORD.findall(text.lower()):
+        glued = _NUMBER_AND_UNIT.fullmatch(word)
+        plain += glued.groups() if glued else (word,)
+    joined = [first + second for first, second in pairwise(plain) if _NUMBER.fullmatch(first) and second.isalpha()]
+    return plain + joined
 
 
 def terms_text(product: Product) -> str:

@@ -5,7 +5,17 @@ from pathlib import Path
 
 from .engine import Found, Payload, Point, Terms
 from .errors import ServerUnreachable, StoreLocked
-from .payload import COMPLEMENTS, LABELS, point_id, record_hash, text_hash, to_payload, to_product
+from .payload import (
+    COMPLEMENTS,
+    LABELS,
+    RECORD_HASH,
+    TEXT_HASH,
+    point_id,
+    record_hash,
+    text_hash,
+    to_payload,
+    to_product,
+)
 from .records import Records, Run, Settings, State, new_run
 from .store import Embedded, Hit, NewPoint, ProductStore, Stored
 from .where import Condition, parse_condition
@@ -13,6 +23,8 @@ from .where import Condition, parse_condition
 __all__ = [
     "COMPLEMENTS",
     "LABELS",
+    "RECORD_HASH",
+    "TEXT_HASH",
     "Condition",
     "Embedded",
     "Found",

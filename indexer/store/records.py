@@ -62,7 +62,7 @@ class Run:
 def new_run(kind: str, parameters: Mapping[str, Any]) -> Run:
     """Describe a run that begins now."""
     now = datetime.now(UTC)
-    run_id = f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+    run_id = f"{now:%Y%m%dT%H%M%S.%f}-{uuid.uuid4().hex[:4]}"
     return Run(
         kind, run_id, "running", now.isoformat(timespec="seconds"), None, version("assort"), dict(parameters), {}
     )
