@@ -216,7 +216,7 @@ def test_every_point_can_be_read_whole_to_copy_a_store(filled):
     points = {found.payload["product_id"]: found for page in filled.points() for found in page}
     assert set(points) == {"C1", "C2", "P1", "P2", "P3"}
     assert points["P1"].dense()["text"].shape == (32,)
-    assert len(points["P1"].terms["terms"].indices) == 6
+    assert len(points["P1"].terms["terms"].indices) == 8
     assert points["C2"].payload["fields"] == {"year": 2019.0, "tone": "warm"}
 
 
@@ -266,7 +266,7 @@ def test_two_collections_of_one_folder_do_not_mix(tmp_path, shop, embedder):
 
 
 def test_a_server_that_does_not_answer_is_named_with_the_way_out():
-    from indexer.store import ServerUnreachable
+    from indexer.store import ServerFailed
 
-    with pytest.raises(ServerUnreachable, match=r"no Qdrant answers at 'http://127.0.0.1:1' .*docker compose up -d"):
+    with pytest.raises(ServerFailed, match=r"no Qdrant answers at 'http://127.0.0.1:1' .*docker compose up -d"):
         open_store("http://127.0.0.1:1")

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from .engine import Found, Payload, Point, Terms
-from .errors import ServerUnreachable, StoreLocked
+from .errors import ServerFailed, StoreLocked
 from .payload import (
     COMPLEMENTS,
     LABELS,
@@ -35,7 +35,7 @@ __all__ = [
     "ProductStore",
     "Records",
     "Run",
-    "ServerUnreachable",
+    "ServerFailed",
     "Settings",
     "State",
     "StoreLocked",
@@ -64,7 +64,7 @@ def open_store(location: str, collection: str = "products", *, create: bool = Fa
         ValueError: If the collection's name is not of that form.
         LookupError: If the folder is not there and `create` is off.
         StoreLocked: If another process has the folder open.
-        ServerUnreachable: If no server answers.
+        ServerFailed: If no server answers.
     """
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", collection):
         raise ValueError(f"a collection's name is 1 to 100 letters, digits, - and _, got '{collection}'")

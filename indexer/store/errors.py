@@ -5,5 +5,5 @@ class StoreLocked(RuntimeError):
     """Another process holds the store's folder."""
 
 
-class ServerUnreachable(RuntimeError):
-    """The server does not answer, after retries."""
+class ServerFailed(RuntimeError):
+    """The server does not answer, or refuses, after retries."""

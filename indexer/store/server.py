@@ -5,6 +5,7 @@ The client's local mode stands in for a server in tests; nobody else should use 
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import grpc
@@ -13,7 +14,7 @@ from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedR
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from .engine import SCROLL_PAGE, FieldKind, Found, Nearest, Payload, Point, Query, Shape, Terms
-from .errors import ServerUnreachable
+from .errors import ServerFailed
 from .where import Condition
 
 _SCHEMA = {
@@ -27,6 +28,8 @@ _INDEX_ABOVE_KB = 10_000
 _TIMEOUT_S = 60
 _UPSERT_POINTS = 500  # 384-dimensional points stay well under the server's 32 MB request limit
 
+_FAILURES = (ResponseHandlingException, UnexpectedResponse, grpc.RpcError)
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -35,7 +38,7 @@ def connect(url: str) -> QdrantClient:
     """Open a client; gRPC where the server offers it, the API key from ASSORT_API_KEY.
 
     Raises:
-        ServerUnreachable: If nothing answers at the URL.
+        ServerFailed: If nothing answers at the URL.
     """
     api_key = os.environ.get("ASSORT_API_KEY") or None
     for prefer_grpc in (True, False):  # a proxy in front of Qdrant often carries HTTP alone
@@ -44,12 +47,12 @@ def connect(url: str) -> QdrantClient:
         )
         try:
             client.get_collections()
-        except (ResponseHandlingException, UnexpectedResponse, grpc.RpcError, ConnectionError) as error:
+        except (*_FAILURES, ConnectionError) as error:
             client.close()
             reason = error
         else:
             return client
-    raise ServerUnreachable(
+    raise ServerFailed(
         f"no Qdrant answers at '{url}' ({_first_line(reason)}): start one with `docker compose up -d`, "
         "check the URL and ASSORT_API_KEY, or give --store a folder"
     )
@@ -75,12 +78,24 @@ def _passing(error: BaseException) -> bool:
 
 def _retried(call: Callable[P, T]) -> Callable[P, T]:
     """Retry a request that failed for a passing reason, five times in all; every write is idempotent."""
-    return retry(
+    patient = retry(
         retry=retry_if_exception(_passing),
         stop=stop_after_attempt(5),
         wait=wait_random_exponential(multiplier=0.5, max=10),
         reraise=True,
     )(call)
+
+    @wraps(call)
+    def answered(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return patient(*args, **kwargs)
+        except _FAILURES as error:
+            raise ServerFailed(
+                f"the Qdrant server failed at {call.__name__.strip('_')} ({_first_line(error)}): "
+                "look at its log, then run the same command again; what was written stays"
+            ) from error
+
+    return answered
 
 
 class ServerEngine:
