@@ -1,0 +1,40 @@
+"""The command `assort`: parse, call one or two functions, print."""
+
+from typing import Any
+
+import click
+
+from . import catalogue, clusters, index, lookups
+
+
+class _Assort(click.Group):
+    """Turns what the rooms raise for a person into a message and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from indexer.embedders.text import ModelUnavailable
+        from indexer.store import ServerFailed, StoreLocked
+
+        try:
+            return super().invoke(ctx)
+        except (ValueError, OSError, ModelUnavailable, ServerFailed, StoreLocked) as error:
+            raise click.ClickException(str(error)) from error
+        except LookupError as error:
+            if type(error) is not LookupError:  # a KeyError or IndexError is a mistake of ours: show where
+                raise
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Assort, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="assort")
+def main() -> None:
+    """Put a product catalogue in order: which products are the same, which are similar, which go together.
+
+    \b
+    Example:
+      assort sample shop && assort index shop/catalogue.jsonl.gz
+      assort cluster all && assort labels
+    """
+
+
+for _command in (*index.COMMANDS, *clusters.COMMANDS, *lookups.COMMANDS, *catalogue.COMMANDS):
+    main.add_command(_command)

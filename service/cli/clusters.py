@@ -1,0 +1,162 @@
+"""`assort cluster` and `assort labels`."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from .. import lookup
+from .options import note, opened, print_json, store_options
+from .printing import print_table
+
+_resolution = click.option(
+    "--resolution", type=click.FloatRange(min=0, min_open=True), help="Of Leiden; more makes more and smaller clusters."
+)
+_neighbours = click.option(
+    "--neighbours", type=click.IntRange(min=1), default=15, show_default=True, help="Nearest neighbours a product."
+)
+
+
+def _cells(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
+    if value == "auto":
+        return None
+    if not value.isdigit() or int(value) < 1:
+        raise click.BadParameter(f"'{value}' is neither auto nor a whole number from 1")
+    return int(value)
+
+
+_k = click.option(
+    "--k",
+    default="auto",
+    show_default=True,
+    callback=_cells,
+    help="Cells of k-means: a number, or auto for about n / 10.",
+)
+
+
+def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --seed, --json and the store options."""
+    command = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+    seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Makes it repeatable.")
+    return seed(store_options(command))
+
+
+@click.group()
+def cluster() -> None:
+    """Find clusters of all products and write them into the store as labels.
+
+    \b
+    Example:
+      assort cluster all --seed 7
+    """
+
+
+@cluster.command()
+@_k
+@_run_options
+def identity(k: int | None, **common: Any) -> None:
+    """Find offers of the same product: k-means cells, refined by what tells products apart.
+
+    \b
+    Example:
+      assort cluster identity --k 5000
+    """
+    _run(["identity"], k=k, **common)
+
+
+@cluster.command()
+@_neighbours
+@_resolution
+@_run_options
+def similarity(neighbours: int, resolution: float | None, **common: Any) -> None:
+    """Find alternatives for one another: nearest neighbours and also_view, cut by Leiden.
+
+    \b
+    Example:
+      assort cluster similarity --neighbours 15 --resolution 2
+    """
+    _run(["similarity"], neighbours=neighbours, resolution=resolution, **common)
+
+
+@cluster.command()
+@_neighbours
+@_resolution
+@_run_options
+def complementary(neighbours: int, resolution: float | None, **common: Any) -> None:
+    """Find what is used together: also_buy and bought_together, cut by Leiden; and rank each product's complements.
+
+    \b
+    Example:
+      assort cluster complementary --resolution 4
+    """
+    _run(["complementary"], neighbours=neighbours, resolution=resolution, **common)
+
+
+@cluster.command(name="all")
+@_k
+@_neighbours
+@_run_options
+def all_(k: int | None, neighbours: int, **common: Any) -> None:
+    """Find identity, similarity and complementary clusters in one run.
+
+    \b
+    Example:
+      assort cluster all --seed 7
+    """
+    _run(["identity", "similarity", "complementary"], k=k, neighbours=neighbours, **common)
+
+
+def _run(
+    kinds: Sequence[str],
+    *,
+    seed: int,
+    as_json: bool,
+    location: str,
+    collection: str,
+    quiet: bool,
+    resolution: float | None = None,
+    **options: Any,
+) -> None:
+    from ..runs import DEFAULT_RESOLUTION, ClusterOptions
+    from ..runs import cluster as run
+
+    asked = {kind: resolution or DEFAULT_RESOLUTION[kind] for kind in DEFAULT_RESOLUTION}
+    with opened(location, collection) as store:
+        results = run(
+            store,
+            kinds,
+            ClusterOptions(seed=seed, resolution=asked, **options),
+            say=lambda text: note(text, quiet=quiet),
+        )
+    if as_json:
+        print_json(results)
+    else:
+        print_table([{"label": kind, **figures} for kind, figures in results.items()], _SHOWN)
+
+
+_SHOWN = ("label", "clusters", "largest", "singletons", "modularity", "recall")
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most clusters of NAME.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@store_options
+def labels(name: str | None, limit: int, as_json: bool, location: str, collection: str, quiet: bool) -> None:
+    """List the labels, or the largest clusters of the label NAME with an example of each.
+
+    \b
+    Example:
+      assort labels similarity --limit 5
+    """
+    with opened(location, collection) as store:
+        rows = lookup.label_summary(store) if name is None else lookup.clusters(store, name, limit=limit)
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table(rows, list(rows[0]))
+    else:
+        click.echo("no labels yet: run `assort cluster all` first")
+
+
+COMMANDS = (cluster, labels)

@@ -1,0 +1,173 @@
+"""`assort index`: a catalogue into the store."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from indexer.catalogue import FORMATS, estimate_lines, read_catalogue
+from indexer.embedders.text import DEFAULT_MODEL, TextEmbedder
+from indexer.indexing import DEFAULT_BATCH, DEFAULT_TEXT_FIELDS, IndexSummary, index_products
+from indexer.products import Rejected
+from indexer.store import LABELS
+
+from .options import note, opened, progress_bar, store_options
+
+
+def _mapping(ctx: click.Context, param: click.Parameter, pairs: Sequence[str]) -> dict[str, list[str]]:
+    mapping: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, equals, column = pair.partition("=")
+        if not (name and equals and column):
+            raise click.BadParameter(f"'{pair}' is not FIELD=COLUMN, for example title=product_name")
+        if name in LABELS:
+            raise click.BadParameter(
+                f"'{name}' is a label that `assort cluster` writes: map the column to another name"
+            )
+        mapping.setdefault(name, []).append(column)
+    return mapping
+
+
+def _constants(ctx: click.Context, param: click.Parameter, pairs: Sequence[str]) -> dict[str, str]:
+    return {name: values[-1] for name, values in _mapping(ctx, param, pairs).items()}
+
+
+def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+@click.command()
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="auto", show_default=True)
+@click.option(
+    "--map",
+    "mapping",
+    multiple=True,
+    callback=_mapping,
+    metavar="FIELD=COLUMN",
+    help="Which column holds a field; dots lead into nested JSON; with --no-header columns are 1, 2, ...",
+)
+@click.option(
+    "--set",
+    "constants",
+    multiple=True,
+    callback=_constants,
+    metavar="FIELD=VALUE",
+    help="A field that is the same for every product of these files, such as source=abt.",
+)
+@click.option("--separator", metavar="C", help="Between the cells of a table; found out when not given.")
+@click.option("--list-separator", metavar="C", help="Between the items of a list column, such as '|'.")
+@click.option("--no-header", is_flag=True, help="The table's first row is a product already.")
+@click.option("--encoding", default="utf-8", show_default=True)
+@click.option(
+    "--text-fields", default=",".join(DEFAULT_TEXT_FIELDS), callback=_names, show_default=True, help="What is embedded."
+)
+@click.option("--text-model", default=DEFAULT_MODEL, show_default=True, help="Hugging Face name or folder.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=DEFAULT_BATCH,
+    show_default=True,
+    help="Products written at a time.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Read so many products of each source, no more.")
+@click.option("--rejects", type=click.Path(dir_okay=False, path_type=Path), help="Where unusable lines go.")
+@click.option("--delete-missing", is_flag=True, help="Remove stored products that no SOURCE has.")
+@store_options
+def index(
+    sources: tuple[Path, ...],
+    format_: str,
+    mapping: dict[str, list[str]],
+    constants: dict[str, str],
+    separator: str | None,
+    list_separator: str | None,
+    no_header: bool,
+    encoding: str,
+    text_fields: tuple[str, ...],
+    text_model: str,
+    batch_size: int,
+    limit: int | None,
+    rejects: Path | None,
+    delete_missing: bool,
+    location: str,
+    collection: str,
+    quiet: bool,
+) -> None:
+    """Read catalogues, embed what is new or changed, and write it to the store. Run again to pick up where it stopped.
+
+    \b
+    Example:
+      assort index meta_Cell_Phones_and_Accessories.json.gz
+      assort index offers.csv --map product_id=sku --map title=name --map source=merchant
+    """
+    options: dict[str, Any] = {
+        "format": format_, "mapping": mapping, "separator": separator, "header": not no_header,
+        "list_separator": list_separator, "encoding": encoding, "constants": constants, "limit": limit,
+    }  # fmt: skip
+    catalogues = [read_catalogue(source, **options) for source in sources]  # a wrong path or option is told at once
+    rejects = rejects or Path("rejects.jsonl" if "://" in location else f"{location}/{collection}.rejects.jsonl")
+    total = min(sum(map(estimate_lines, sources)), (limit or sys.maxsize) * len(sources))
+    embedder = TextEmbedder(text_model)
+    note(f"embedding with {embedder.note}", quiet=quiet)
+    with (
+        opened(location, collection, create=True) as store,
+        _rejects_file(rejects) as reject,
+        progress_bar("indexing", total or None, quiet=quiet) as progress,
+    ):
+        summary = index_products(
+            chain.from_iterable(catalogues),
+            store,
+            embedder,
+            text_fields=text_fields,
+            batch_size=batch_size,
+            delete_missing=delete_missing,
+            on_rejected=reject,
+            progress=progress,
+            parameters={"sources": [str(source) for source in sources]},
+        )
+        products = store.count()
+    _print_summary(summary, rejects, products)
+    if summary.failure:
+        raise click.ClickException(f"{summary.failure}\nEverything before it is in the store.")
+
+
+@contextmanager
+def _rejects_file(path: Path) -> Iterator[Callable[[Rejected], None]]:
+    """Write rejected lines as JSON lines; the file is made on the first one and replaces an older one."""
+    file: TextIO | None = None
+
+    def reject(rejected: Rejected) -> None:
+        nonlocal file
+        file = file or path.open("w", encoding="utf-8")
+        file.write(json.dumps(asdict(rejected), ensure_ascii=False) + "\n")
+
+    path.unlink(missing_ok=True)
+    try:
+        yield reject
+    finally:
+        if file is not None:
+            file.close()
+
+
+def _print_summary(summary: IndexSummary, rejects: Path, products: int) -> None:
+    click.echo(
+        f"{summary.read:,} lines read: {summary.new:,} new products, {summary.embedded:,} embedded, "
+        f"{summary.updated:,} updated without embedding, {summary.unchanged:,} unchanged, "
+        f"{summary.duplicates:,} duplicates, {summary.rejected.total():,} rejected"
+    )
+    if summary.deleted:
+        click.echo(f"{summary.deleted:,} products removed that the catalogue no longer has")
+    for reason, lines in summary.rejected.most_common():
+        click.echo(f"  rejected, {reason}: {lines:,}")
+    if summary.rejected:
+        click.echo(f"  the rejected lines are in {rejects}")
+    click.echo(f"the store holds {products:,} products")
+
+
+COMMANDS = (index,)

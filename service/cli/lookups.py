@@ -1,0 +1,147 @@
+"""Questions: similar, complements, search, products, show."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from indexer.store import Condition
+
+from .. import lookup
+from ..complements import complements as ranked_complements
+from .options import answer_options, note, opened, print_json, store_options
+from .printing import print_answers, print_fields
+
+Ask = Callable[[list[str]], Mapping[str, Sequence[lookup.Answer]]]
+
+
+@click.command()
+@click.argument("ids", nargs=-1, required=True)
+@answer_options
+@store_options
+def similar(
+    ids: tuple[str, ...],
+    where: tuple[Condition, ...],
+    limit: int,
+    as_json: bool,
+    location: str,
+    collection: str,
+    quiet: bool,
+) -> None:
+    """Find the products nearest to a product. Several IDS, or - for ids on stdin, are answered in bulk.
+
+    \b
+    Example:
+      assort similar B07H8NVPJB --limit 5 --where 'price<50'
+    """
+    with opened(location, collection) as store:
+        _answer(ids, lambda some: lookup.similar(store, some, where=where, limit=limit), store, as_json)
+
+
+@click.command()
+@click.argument("ids", nargs=-1, required=True)
+@click.option("--new-only", is_flag=True, help="Leave out what the catalogue already links to the product.")
+@click.option("--no-substitutes", is_flag=True, help="Leave out the product's own similarity cluster.")
+@answer_options
+@store_options
+def complements(
+    ids: tuple[str, ...],
+    new_only: bool,
+    no_substitutes: bool,
+    where: tuple[Condition, ...],
+    limit: int,
+    as_json: bool,
+    location: str,
+    collection: str,
+    quiet: bool,
+) -> None:
+    """Find what goes with a product, and why. Several IDS, or - for ids on stdin, are answered in bulk.
+
+    \b
+    Example:
+      assort complements B07H8NVPJB --new-only --no-substitutes
+    """
+
+    def ask(some: list[str]) -> Mapping[str, Sequence[lookup.Answer]]:
+        return ranked_complements(
+            store, some, where=where, limit=limit, new_only=new_only, no_substitutes=no_substitutes
+        )
+
+    with opened(location, collection) as store:
+        _answer(ids, ask, store, as_json)
+
+
+@click.command()
+@click.argument("text")
+@answer_options
+@store_options
+def search(
+    text: str, where: tuple[Condition, ...], limit: int, as_json: bool, location: str, collection: str, quiet: bool
+) -> None:
+    """Find products by free TEXT: by its meaning and by its words.
+
+    \b
+    Example:
+      assort search "clear case for nova x2" --where 'price<20'
+    """
+    with opened(location, collection) as store:
+        answers = lookup.search(store, text, where=where, limit=limit)
+    print_json([answer.as_dict() for answer in answers]) if as_json else print_answers(answers)
+
+
+@click.command()
+@answer_options
+@store_options
+def products(
+    where: tuple[Condition, ...], limit: int, as_json: bool, location: str, collection: str, quiet: bool
+) -> None:
+    """List the products that fulfil all conditions: everything in a cluster, of a brand, below a price.
+
+    \b
+    Example:
+      assort products --where similarity=3 --where brand=Apple,Samsung --where 'price<=20'
+    """
+    with opened(location, collection) as store:
+        answers = lookup.products(store, where=where, limit=limit)
+    print_json([answer.as_dict() for answer in answers]) if as_json else print_answers(answers)
+
+
+@click.command()
+@click.argument("product_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@store_options
+def show(product_id: str, as_json: bool, location: str, collection: str, quiet: bool) -> None:
+    """Show everything the store knows of one product.
+
+    \b
+    Example:
+      assort show B07H8NVPJB
+    """
+    with opened(location, collection) as store:
+        product = lookup.show(store, product_id)
+    print_json(product) if as_json else print_fields(product)
+
+
+def _answer(ids: Sequence[str], ask: Ask, store: Any, as_json: bool) -> None:
+    """Answer one id as a list, several as id -> list; an unknown one among several is named and answered with null."""
+    wanted = click.get_text_stream("stdin").read().split() if tuple(ids) == ("-",) else list(ids)
+    if len(ids) == 1 and ids[0] != "-":
+        (answers,) = ask(wanted).values()
+        print_json([answer.as_dict() for answer in answers]) if as_json else print_answers(answers)
+        return
+    known, unknown = lookup.known_ids(store, wanted)
+    found = ask(known) if known else {}
+    if unknown:
+        note(f"{len(unknown)} of {len(known) + len(unknown)} ids are not in the store: {', '.join(unknown[:10])}")
+    if as_json:
+        lists: dict[str, Any] = {i: [answer.as_dict() for answer in answers] for i, answers in found.items()}
+        print_json({**lists, **dict.fromkeys(unknown)})
+    else:
+        for product_id, answers in found.items():
+            click.echo(f"{product_id}:")
+            print_answers(answers)
+    if not known:
+        raise click.ClickException("none of the ids is in the store: `assort search` finds ids by words")
+
+
+COMMANDS = (similar, complements, search, products, show)

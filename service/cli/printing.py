@@ -1,0 +1,60 @@
+"""Results as text for a person."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from ..lookup import MAIN_LABELS, Answer
+
+
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Print rows under their column names, numbers to the right, the last column cut to the terminal."""
+    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    widths = [max(len(line[i]) for line in [list(columns), *cells]) for i in range(len(columns))]
+    numeric = [all(not isinstance(row.get(column), str) for row in rows) for column in columns]
+    room = max(40, shutil.get_terminal_size((120, 24)).columns)
+    for line in [list(columns), *cells]:
+        text = "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        )
+        click.echo(text.rstrip() if len(text.rstrip()) <= room else text[: room - 1] + "…")
+
+
+def print_answers(answers: Sequence[Answer]) -> None:
+    """Print products with their score, clusters and, where there is one, the reason."""
+    if not answers:
+        click.echo("no product found")
+        return
+    columns = ["product_id", "score", *MAIN_LABELS, "price", "brand", "title"]
+    rows = []
+    for answer in answers:
+        row = answer.as_dict()
+        row["title"] = row["title"] or " > ".join(row["categories"])
+        rows.append(row)
+    if any(answer.why for answer in answers):
+        columns.insert(-1, "why")
+    if all(answer.hit.score is None for answer in answers):
+        columns.remove("score")
+    print_table(rows, columns)
+
+
+def print_fields(fields: Mapping[str, Any]) -> None:
+    """Print a description, a field a line."""
+    width = max(len(key) for key in fields)
+    for key, value in fields.items():
+        click.echo(f"{key.ljust(width)}  {_cell(value)}")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1 else f"{value:,.2f}"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value) or "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items()) or "-"
+    return str(value)

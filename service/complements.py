@@ -1,0 +1,165 @@
+"""What goes with a product: ranked for all in the complementary run, kept as payload, answered with reasons."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graph.complements import ComplementRanker, Complements, Why
+from indexer.store import COMPLEMENTS, Condition, Hit, Payload, ProductStore
+
+from .lookup import Answer
+
+KEPT_ANY, KEPT_NEW = 20, 30  # answers kept a product: the best of all, and the best the catalogue does not link yet
+COLD_NEIGHBOURS = 10  # similar products that a product without answers of its own borrows from
+_BLOCK = 4096
+# Why -> the evidence column that counts for it, and the words; {} is the count.
+_WORDS: Mapping[Why, tuple[str, str]] = {
+    Why.TOGETHER: ("together", "bought together"),
+    Why.BOUGHT_BOTH_WAYS: ("bought", "each is bought with the other"),
+    Why.BOUGHT: ("bought", "also bought"),
+    Why.SHARED: ("shared", "{} products are bought with both"),
+    Why.SIMILAR: ("similar", "bought together by {} similar products"),
+    Why.VIEWED: ("viewed", "also viewed"),
+    Why.PATTERN: ("shared", "bought by the same pattern of shoppers"),
+}
+
+
+def complement_payloads(
+    ranker: ComplementRanker, ids: list[str], identity: NDArray[np.int64]
+) -> Iterator[tuple[str, Payload]]:
+    """Rank the complements of every product and put them into payloads.
+
+    Args:
+        ranker: Fitted on the whole catalogue.
+        ids: n product ids.
+        identity: int64 (n,), -1 for none: a product's own identity group is no complement of it.
+
+    Yields:
+        Product id and payload: parallel lists `ids`, `score`, `why`, `count` and `known` (1 when the catalogue has
+        the two bought beside each other), best first.
+    """
+    groups = np.where(identity < 0, identity.max(initial=-1) + 1 + np.arange(len(ids)), identity)
+    for start in range(0, len(ids), _BLOCK):
+        rows = np.arange(start, min(start + _BLOCK, len(ids)))
+        ranked = ranker.rank(rows, KEPT_ANY, apart=[groups]), ranker.rank(rows, KEPT_NEW, new_only=True, apart=[groups])
+        for position, row in enumerate(rows):
+            found: dict[str, tuple[float, int, int, int]] = {}
+            for answers in ranked:
+                found.update(_evidence(answers, position, ids))
+            best = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
+            columns = zip(*(evidence for _, evidence in best), strict=True) if best else ((), (), (), ())
+            names = ("score", "why", "count", "known")
+            yield ids[row], {"ids": [i for i, _ in best], **dict(zip(names, map(list, columns), strict=True))}
+
+
+def _evidence(answers: Complements, position: int, ids: Sequence[str]) -> dict[str, tuple[float, int, int, int]]:
+    """Read one product's answers as id -> (score, why, count, known)."""
+    found = {}
+    why = answers.why[position]
+    for column in np.flatnonzero(why >= 0):
+        counted = getattr(answers, _WORDS[Why(why[column])][0])[position, column]
+        known = any(getattr(answers, kind)[position, column] > 0 for kind in ("bought", "together"))
+        score = round(float(answers.score[position, column]), 5)
+        found[ids[answers.target[position, column]]] = (score, int(why[column]), int(counted), int(known))
+    return found
+
+
+def complements(
+    store: ProductStore,
+    product_ids: Sequence[str],
+    *,
+    where: Sequence[Condition] = (),
+    limit: int = 10,
+    new_only: bool = False,
+    no_substitutes: bool = False,
+) -> dict[str, list[Answer]]:
+    """Find what goes with each product, and why.
+
+    The answers were ranked by the last complementary run, up to 50 a product. A product that run did not know, or that
+    nobody links to anything, borrows from its most similar products.
+
+    Args:
+        store: Where.
+        product_ids: Products asked about.
+        where: Conditions that all answers fulfil.
+        limit: Most answers a product, at least 1.
+        new_only: Leave out what the catalogue already links to the product.
+        no_substitutes: Leave out the product's own similarity cluster.
+
+    Raises:
+        LookupError: If a product is not in the store, or no complementary run was made.
+        ValueError: If the limit or the filter is wrong.
+    """
+    if limit < 1:
+        raise ValueError(f"limit must be at least 1, got {limit}")
+    if "complementary" not in store.label_names():
+        raise LookupError(f"collection '{store.name}' has no complements yet: run `assort cluster complementary` first")
+    products = store.get(product_ids)
+    for product_id in product_ids:
+        if product_id not in products:
+            raise LookupError(
+                f"product '{product_id}' is not in collection '{store.name}': `assort search` finds ids by words"
+            )
+    ranked = {i: _ranked(store, products[i], new_only=new_only) for i in product_ids}
+    wanted = dict.fromkeys(other for answers in ranked.values() for other, _, _ in answers)
+    hits = store.hits([*wanted, *product_ids])
+    allowed = hits if not where else store.hits(list(wanted), where)
+    return {
+        product_id: _answers(
+            hits[product_id], answers, {i: hits[i] for i in allowed if i in hits}, limit, no_substitutes
+        )
+        for product_id, answers in ranked.items()
+    }
+
+
+def _ranked(store: ProductStore, payload: Payload, *, new_only: bool) -> list[tuple[str, float, str]]:
+    """List a product's complements as (id, score, why), best first."""
+    kept = payload.get(COMPLEMENTS, {"ids": []})
+    if not kept["ids"]:
+        return _borrowed(store, payload, new_only=new_only)
+    linked = _linked(payload)
+    return [
+        (other, score, _WORDS[Why(why)][1].format(count))
+        for other, score, why, count, known in zip(
+            *(kept[k] for k in ("ids", "score", "why", "count", "known")), strict=True
+        )
+        if not new_only or not (known or other in linked)
+    ]
+
+
+def _borrowed(store: ProductStore, payload: Payload, *, new_only: bool) -> list[tuple[str, float, str]]:
+    """Rank what goes with the most similar products, each weighted by its similarity."""
+    product_id = payload["product_id"]
+    near = store.similar([product_id], limit=COLD_NEIGHBOURS)[product_id]
+    lenders = store.get([hit.product_id for hit in near])
+    score: dict[str, float] = defaultdict(float)
+    count: dict[str, int] = defaultdict(int)
+    for hit in near:
+        kept = lenders[hit.product_id].get(COMPLEMENTS, {"ids": [], "score": []})
+        for other, strength in zip(kept["ids"], kept["score"], strict=True):
+            score[other] += (hit.score or 0.0) * strength
+            count[other] += 1
+    linked = _linked(payload) if new_only else set()
+    best = sorted(
+        (other for other in score if other != product_id and other not in linked), key=lambda i: (-score[i], i)
+    )
+    return [(i, round(score[i], 5), _WORDS[Why.SIMILAR][1].format(count[i])) for i in best]
+
+
+def _linked(payload: Payload) -> set[str]:
+    return {other for kind in ("also_buy", "bought_together") for other in payload.get(kind, ())}
+
+
+def _answers(
+    product: Hit, ranked: Sequence[tuple[str, float, str]], hits: Mapping[str, Hit], limit: int, no_substitutes: bool
+) -> list[Answer]:
+    """Drop what is the same product, or a substitute when asked to, and keep the best."""
+    apart = ("identity", "similarity") if no_substitutes else ("identity",)
+
+    def other_kind(hit: Hit) -> bool:
+        return all(label not in product.labels or product.labels[label] != hit.labels.get(label) for label in apart)
+
+    chosen = [(hits[i], score, why) for i, score, why in ranked if i in hits and other_kind(hits[i])]
+    return [Answer(hit.scored(score), why) for hit, score, why in chosen[:limit]]

@@ -1,0 +1,189 @@
+"""Questions about a catalogue, answered from its store: the same for the command line, Python and HTTP."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from indexer.embedders.terms import terms
+from indexer.embedders.text import TextEmbedder
+from indexer.store import COMPLEMENTS, RECORD_HASH, TEXT_HASH, Condition, Hit, ProductStore
+
+MAIN_LABELS = ("identity", "similarity", "complementary")
+_EXPORTED = ("title", "brand", "categories", "price", "image_urls")
+_WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
+    ".csv": lambda table, file: table.to_csv(file, index=False),
+    ".parquet": lambda table, file: table.to_parquet(file, index=False),
+    ".jsonl": lambda table, file: table.to_json(file, orient="records", lines=True, force_ascii=False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One product of an answer, with the reason it is there where the question has one."""
+
+    hit: Hit
+    why: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the answer as JSON-like values: the main labels always, null where a product has none."""
+        hit = self.hit
+        shown: dict[str, Any] = {
+            "product_id": hit.product_id,
+            "score": hit.score if hit.score is None else round(hit.score, 6),
+            "title": hit.title,
+            "brand": hit.brand,
+            "price": hit.price,
+            "image_url": hit.image_url,
+            "categories": list(hit.categories),
+            **dict.fromkeys(MAIN_LABELS),
+            **hit.labels,
+        }
+        return {**shown, "why": self.why} if self.why else shown
+
+
+def known_ids(store: ProductStore, product_ids: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part ids into those in the store and the others, each once, in their order."""
+    there = store.stored(product_ids)
+    ids = list(dict.fromkeys(product_ids))
+    return [i for i in ids if i in there], [i for i in ids if i not in there]
+
+
+def similar(
+    store: ProductStore, product_ids: Sequence[str], *, where: Sequence[Condition] = (), limit: int = 10
+) -> dict[str, list[Answer]]:
+    """Find the nearest products of each product by the meaning of its text.
+
+    Raises:
+        LookupError: If a product is not in the store.
+        ValueError: If the filter or the limit is wrong.
+    """
+    found = store.similar(product_ids, where=where, limit=limit)
+    return {product_id: [Answer(hit) for hit in hits] for product_id, hits in found.items()}
+
+
+def search(
+    store: ProductStore,
+    text: str,
+    *,
+    where: Sequence[Condition] = (),
+    limit: int = 10,
+    embedder: TextEmbedder | None = None,
+) -> list[Answer]:
+    """Find products by free text: by its meaning and by its words, fused in the engine.
+
+    Args:
+        store: Where.
+        text: Anything; not empty.
+        where: Conditions that all hold.
+        limit: Most products wanted.
+        embedder: The model the store was made with; loaded when not given.
+
+    Raises:
+        ValueError: If the text is empty.
+        LookupError: If the store holds no products.
+    """
+    if not text.strip():
+        raise ValueError('the text to search for is empty: write a few words, for example "usb c charger"')
+    model = store.records.settings().text_model
+    if not model:
+        raise LookupError(f"collection '{store.name}' holds no products: run `assort index CATALOGUE` first")
+    (vector,) = (embedder or TextEmbedder(model)).embed([text])
+    return [Answer(hit) for hit in store.search(vector, terms(text), where=where, limit=limit)]
+
+
+def products(store: ProductStore, *, where: Sequence[Condition] = (), limit: int | None = 10) -> list[Answer]:
+    """Find the products that fulfil all conditions, for example all of one cluster."""
+    return [Answer(hit) for hit in store.products(where, limit)]
+
+
+def label_summary(store: ProductStore) -> list[dict[str, Any]]:
+    """Say of each label how many clusters it has, how many products they hold, and how large they are."""
+    summary = []
+    for name in store.label_names():
+        if name in store.unfinished_labels():
+            continue
+        sizes = [size for _, size in store.cluster_sizes(name)]
+        summary.append(
+            {
+                "label": name,
+                "clusters": len(sizes),
+                "products": sum(sizes),
+                "largest": max(sizes, default=0),
+                "median": sorted(sizes)[len(sizes) // 2] if sizes else 0,
+                "singletons": sizes.count(1),
+            }
+        )
+    return summary
+
+
+def clusters(store: ProductStore, label: str, *, limit: int | None = 20) -> list[dict[str, Any]]:
+    """List the clusters of a label, largest first, each with its size and an example product."""
+    listed = []
+    for cluster, size in store.cluster_sizes(label)[:limit]:
+        (example, *_) = store.products([Condition(label, "=", (cluster,))], limit=1)
+        listed.append(
+            {
+                "cluster": cluster,
+                "size": size,
+                "example": example.title or " > ".join(example.categories),
+                "product_id": example.product_id,
+            }
+        )
+    return listed
+
+
+def export(store: ProductStore, file: Path) -> int:
+    """Write every product and its clusters to a file, one row a product.
+
+    Args:
+        store: What to write.
+        file: Ends in `.csv`, `.parquet` or `.jsonl`; replaced when it exists.
+
+    Returns:
+        The number of products written.
+
+    Raises:
+        ValueError: If the ending is another one.
+        LookupError: If there are no products, or a label is half written.
+    """
+    if file.suffix not in _WRITERS:
+        raise ValueError(f"'{file}' must end in {', '.join(_WRITERS)}, got '{file.suffix}'")
+    for label in store.unfinished_labels():
+        raise LookupError(f"label '{label}' is half written by a run cut short: run `assort cluster all` first")
+    taken = store.take((*_EXPORTED, *MAIN_LABELS))
+    columns = taken.columns
+    table = pd.DataFrame(
+        {
+            "product_id": taken.ids,
+            "title": [title or "" for title in columns["title"]],
+            "brand": [brand or "" for brand in columns["brand"]],
+            "categories": [" | ".join(categories or ()) for categories in columns["categories"]],
+            "price": pd.array(columns["price"], dtype="Float64"),
+            "image_url": [urls[0] if urls else "" for urls in columns["image_urls"]],
+            **{f"{label}_cluster": pd.array(columns[label], dtype="Int64") for label in MAIN_LABELS},
+        }
+    )
+    _WRITERS[file.suffix](table, file)
+    return len(table)
+
+
+def show(store: ProductStore, product_id: str) -> dict[str, Any]:
+    """Give everything the store knows of one product, its clusters with their sizes.
+
+    Raises:
+        LookupError: If the product is not in the store.
+    """
+    payload = store.get([product_id]).get(product_id)
+    if payload is None:
+        raise LookupError(
+            f"product '{product_id}' is not in collection '{store.name}': `assort search` finds ids by words"
+        )
+    hidden = {RECORD_HASH, TEXT_HASH, COMPLEMENTS, *store.unfinished_labels()}
+    shown = {key: value for key, value in payload.items() if key not in hidden}
+    for label in store.label_names():
+        if label in shown:
+            shown[f"{label}_size"] = store.count([Condition(label, "=", (shown[label],))])
+    return shown
