@@ -19,13 +19,14 @@ def loaded_by(statement):
 
 @pytest.mark.parametrize("room", ["clustering", "graph"])
 def test_the_rooms_of_arrays_load_no_store_no_model_and_no_command_line(room):
-    modules = " ".join(f"import {path.relative_to(ROOT).with_suffix('').as_posix().replace('/', '.')};" for path in MODULES
-                       if path.parts[len(ROOT.parts)] == room).replace(".__init__", "").rstrip("; ")
+    names = [path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".") for path in MODULES]
+    modules = "; ".join(f"import {name.removesuffix('.__init__')}" for name in names if name.split(".")[0] == room)
     assert not loaded_by(modules) & {"qdrant_client", "qdrant_edge", "torch", "click", "transformers"}
 
 
 def test_help_does_not_wait_for_a_model_to_load():
-    assert not loaded_by("import service.cli") & {"torch", "transformers", "sentence_transformers", "faiss", "qdrant_client"}
+    heavy = {"torch", "transformers", "sentence_transformers", "faiss", "igraph", "qdrant_client", "sklearn"}
+    assert not loaded_by("import service.cli") & heavy
 
 
 def commands(group, prefix=()):
@@ -70,7 +71,7 @@ def test_the_compose_file_pins_qdrant_and_keeps_it_on_this_machine():
     import yaml
 
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    assert {name for name in services} == {"qdrant", "node-1", "node-2", "node-3"}
+    assert set(services) == {"qdrant", "node-1", "node-2", "node-3"}
     for service in services.values():
         assert service["image"].startswith("qdrant/qdrant:v")
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))

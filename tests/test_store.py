@@ -5,9 +5,8 @@ import pytest
 
 from indexer.indexing import index_products
 from indexer.products import Product
-from indexer.store import new_run, open_store, parse_condition
+from indexer.store import NewPoint, new_run, open_store, parse_condition
 from indexer.store.engine import Terms
-from indexer.store.store import NewPoint
 
 
 @pytest.fixture

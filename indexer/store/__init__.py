@@ -17,7 +17,8 @@ from .payload import (
     to_product,
 )
 from .records import Records, Run, Settings, State, new_run
-from .store import Embedded, Hit, NewPoint, ProductStore, Stored
+from .rows import Embedded, Hit, NewPoint, Stored
+from .store import ProductStore
 from .where import Condition, parse_condition
 
 __all__ = [

@@ -1,17 +1,17 @@
 """Products in Qdrant: what is written about a product, and what can be asked. The only truth of an `assort` store."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..products import Product
 from .engine import Engine, FieldKind, Found, Nearest, Payload, Point, Query, Terms
-from .payload import COMPLEMENTS, FIELDS, FILTERS, INDEXED, LABELS, RECORD_HASH, TEXT_HASH, point_id, to_payload
+from .payload import COMPLEMENTS, FIELDS, FILTERS, INDEXED, LABELS, RECORD_HASH, TEXT_HASH, point_id
 from .records import Records
+from .rows import HIT_KEYS, Embedded, Hit, NewPoint, Stored, hit_of, written
 from .where import Condition, typed
 
 T = TypeVar("T")
@@ -19,71 +19,6 @@ Progress = Callable[[int], None]
 
 _BATCH = 1000
 _QUERIES_AT_ONCE = 64
-_HIT_KEYS = ("product_id", "title", "brand", "price", "image_urls", "categories")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Embedded:
-    """Products as rows.
-
-    Args:
-        ids: Product ids, n of them, in order of their points: the same order every time.
-        vectors: float32 (n, dim), C order, rows of length 1; None when no vector was asked for.
-        columns: Payload key -> n values, None where a product lacks the key.
-    """
-
-    ids: list[str]
-    vectors: NDArray[np.float32] | None
-    columns: Mapping[str, list[Any]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What is known of a stored product before it is written again."""
-
-    record_hash: str
-    text_hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One product of an answer.
-
-    Args:
-        product_id: The catalogue's id.
-        score: Cosine or fused rank, larger is nearer; None where nothing was ranked.
-        title: Empty when unknown, as brand and image_url.
-        price: None when unknown.
-        labels: Label name -> cluster number, for the labels this product has.
-    """
-
-    product_id: str
-    score: float | None
-    title: str
-    brand: str
-    price: float | None
-    image_url: str
-    categories: tuple[str, ...]
-    labels: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NewPoint:
-    """A product as it is to be written.
-
-    Args:
-        product: The record.
-        vector: Text vector, float32 (dim,), length 1; None keeps the stored one.
-        terms: Its words.
-        text_hash: Fingerprint of the text and the model.
-        record_hash: Fingerprint of the record.
-    """
-
-    product: Product
-    vector: NDArray[np.float32] | None
-    terms: Terms
-    text_hash: str
-    record_hash: str
 
 
 class ProductStore:
@@ -181,7 +116,7 @@ class ProductStore:
         ids = [point_id(point.product.product_id) for point in points]
         keep = (*self.label_names(), COMPLEMENTS)
         before = {found.id: found for found in self._engine.retrieve(ids, keys=keep, vectors=("text",))}
-        self._engine.upsert([_written(new, before.get(i)) for i, new in zip(ids, points, strict=True)])
+        self._engine.upsert([written(new, before.get(i)) for i, new in zip(ids, points, strict=True)])
 
     def set_labels(
         self,
@@ -284,14 +219,14 @@ class ProductStore:
     def hits(self, product_ids: Sequence[str], where: Sequence[Condition] = ()) -> dict[str, Hit]:
         """Read products as hits without a score; unknown ids, and those the filter drops, are left out."""
         labels = self._readable_labels()
-        keys = (*_HIT_KEYS, *labels)
+        keys = (*HIT_KEYS, *labels)
         ids = [point_id(product_id) for product_id in dict.fromkeys(product_ids)]
         conditions = self._typed(where)
         found: list[Found] = []
         for some in _batches(ids, _BATCH):
             for page in self._engine.scroll(keys=keys, where=conditions, only=some):
                 found += page
-        return {point.payload["product_id"]: _hit(point, labels, None) for point in found}
+        return {point.payload["product_id"]: hit_of(point, labels, None) for point in found}
 
     def similar(
         self, product_ids: Sequence[str], *, by: str = "text", where: Sequence[Condition] = (), limit: int = 10
@@ -304,13 +239,13 @@ class ProductStore:
         """
         _check_limit(limit)
         conditions, labels = self._typed(where), self._readable_labels()
-        keys = (*_HIT_KEYS, *labels)
+        keys = (*HIT_KEYS, *labels)
         answers: dict[str, list[Hit]] = {}
         for some in _batches(product_ids, _QUERIES_AT_ONCE):
             vectors = self._vectors_of(some, by)
             queries = [Query((Nearest(vectors[i], by),), limit, conditions, (point_id(i),), keys) for i in some]
             for product_id, found in zip(some, self._engine.query(queries), strict=True):
-                answers[product_id] = [_hit(point, labels, point.score) for point in found]
+                answers[product_id] = [hit_of(point, labels, point.score) for point in found]
         return answers
 
     def search(
@@ -322,15 +257,15 @@ class ProductStore:
         nearest = [Nearest(vector, "text")]
         if terms.indices:
             nearest.append(Nearest(terms, "terms"))
-        query = Query(tuple(nearest), limit, self._typed(where), (), (*_HIT_KEYS, *labels))
-        return [_hit(point, labels, point.score) for point in self._engine.query([query])[0]]
+        query = Query(tuple(nearest), limit, self._typed(where), (), (*HIT_KEYS, *labels))
+        return [hit_of(point, labels, point.score) for point in self._engine.query([query])[0]]
 
     def products(self, where: Sequence[Condition] = (), limit: int | None = 10) -> list[Hit]:
         """Find the products that fulfil all conditions, in order of their points; `limit=None` finds all."""
         labels = self._readable_labels()
-        pages = self._engine.scroll(keys=(*_HIT_KEYS, *labels), where=self._typed(where))
+        pages = self._engine.scroll(keys=(*HIT_KEYS, *labels), where=self._typed(where))
         found = islice((point for page in pages for point in page), limit)
-        return [_hit(point, labels, None) for point in found]
+        return [hit_of(point, labels, None) for point in found]
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -377,35 +312,6 @@ class ProductStore:
                 raise ValueError(f"there is no field '{name}' to filter on: known are {known}")
             typed_conditions.append(typed(condition, kind))
         return tuple(typed_conditions)
-
-
-def _written(new: NewPoint, before: Found | None) -> Point:
-    """Put a point together from the new record and what the runs wrote on the old one."""
-    product_id = new.product.product_id
-    vector = new.vector
-    if vector is None:
-        if before is None:
-            raise ValueError(f"product '{product_id}' has no vector and none is stored")
-        vector = np.asarray(before.vectors["text"], dtype=np.float32)
-    if not abs(float(np.linalg.norm(vector)) - 1) < 1e-3:
-        raise ValueError(f"the vector of product '{product_id}' must have length 1, got {np.linalg.norm(vector)}")
-    kept = before.payload if before is not None else {}
-    payload = {**to_payload(new.product), **kept, RECORD_HASH: new.record_hash, TEXT_HASH: new.text_hash}
-    return Point(point_id(product_id), {"text": vector}, {"terms": new.terms}, payload)
-
-
-def _hit(point: Found, labels: Sequence[str], score: float | None) -> Hit:
-    payload = point.payload
-    return Hit(
-        product_id=payload["product_id"],
-        score=score,
-        title=payload.get("title", ""),
-        brand=payload.get("brand", ""),
-        price=payload.get("price"),
-        image_url=next(iter(payload.get("image_urls", ())), ""),
-        categories=tuple(payload.get("categories", ())),
-        labels={name: payload[name] for name in labels if name in payload},
-    )
 
 
 def _check_limit(limit: int) -> None:

@@ -1,5 +1,6 @@
 """Questions: similar, complements, search, products, show."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -124,7 +125,7 @@ def show(product_id: str, as_json: bool, location: str, collection: str, quiet: 
 
 def _answer(ids: Sequence[str], ask: Ask, store: Any, as_json: bool) -> None:
     """Answer one id as a list, several as id -> list; an unknown one among several is named and answered with null."""
-    wanted = click.get_text_stream("stdin").read().split() if tuple(ids) == ("-",) else list(ids)
+    wanted = sys.stdin.read().split() if tuple(ids) == ("-",) else list(ids)
     if len(ids) == 1 and ids[0] != "-":
         (answers,) = ask(wanted).values()
         print_json([answer.as_dict() for answer in answers]) if as_json else print_answers(answers)
