@@ -24,7 +24,6 @@ from .complements import complement_payloads
 KINDS = ("identity", "similarity", "complementary")
 DEFAULT_NEIGHBOURS = 15
 DEFAULT_RESOLUTION = {"similarity": 1.0, "complementary": 4.0}
-_WRITTEN = {"identity": ("identity_cell", "identity")}
 
 Say = Callable[[str], None]
 
@@ -80,11 +79,17 @@ def cluster(
     results: dict[str, dict[str, Any]] = {}
     for kind in kinds:
         found, results[kind] = getattr(clustering, kind)()
-        labels.update({name: keep_numbers(rows, catalogue.labels[name]) for name, rows in found.items()})
+        labels.update({name: keep_numbers(rows, _previous(store, catalogue, name)) for name, rows in found.items()})
     written = _write(store, catalogue, labels, run.run_id, clustering.ranker, say)
     seconds = time.monotonic() - started
     store.records.save_run(replace(run, state="done", seconds=seconds, results={**results, "written": written}))
     return results
+
+
+def _previous(store: ProductStore, catalogue: Catalogue, label: str) -> Rows:
+    """Give the numbers to keep: none where only a run cut short has written the label."""
+    stored = catalogue.labels[label]
+    return stored if label in store.records.settings().labels else np.full_like(stored, -1)
 
 
 def _write(
@@ -98,8 +103,7 @@ def _write(
     """Write labels and complements between two marks, so that a run cut short shows; then build the index."""
     settings = store.records.settings()
     unfinished = tuple(name for name in LABELS if name in labels or name in settings.unfinished)
-    settings = replace(settings, labels={**settings.labels, **dict.fromkeys(labels, run_id)}, unfinished=unfinished)
-    store.records.save_settings(settings)
+    store.records.save_settings(replace(settings, unfinished=unfinished))
     say("writing labels")
     written = store.set_labels(catalogue.ids, labels, catalogue.labels)
     if ranker is not None:
@@ -107,7 +111,8 @@ def _write(
         identity = labels.get("identity", catalogue.labels["identity"])
         store.set_complements(complement_payloads(ranker, catalogue.ids, identity))
     left = tuple(name for name in unfinished if name not in labels)
-    store.records.save_settings(replace(settings, unfinished=left))
+    whole = {**settings.labels, **dict.fromkeys(labels, run_id)}
+    store.records.save_settings(replace(settings, labels=whole, unfinished=left))
     say("building the vector index")
     store.build_index()
     return written

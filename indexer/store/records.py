@@ -23,7 +23,7 @@ class Settings:
         text_model: Name of the model behind the vector `text`; empty before the first product.
         text_fields: Product fields the text was put together from.
         field_names: The user's own columns seen so far.
-        labels: Label name -> id of the run that last wrote it.
+        labels: Label name -> id of the last run that wrote it whole.
         unfinished: Labels being written; found so later, the run that wrote them was cut short.
     """
 

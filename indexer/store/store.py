@@ -65,7 +65,7 @@ class ProductStore:
         return 0 if shape is None else shape.indexed
 
     def label_names(self) -> tuple[str, ...]:
-        """Name the labels that runs have written, those of `cluster all` first."""
+        """Name the labels that runs have written whole at least once, those of `cluster all` first."""
         written = self.records.settings().labels
         return (*(name for name in LABELS if name in written), *sorted(set(written) - set(LABELS)))
 
@@ -114,7 +114,7 @@ class ProductStore:
             ValueError: If a vector holds NaN or has no length 1: the engines would take it silently.
         """
         ids = [point_id(point.product.product_id) for point in points]
-        keep = (*self.label_names(), COMPLEMENTS)
+        keep = (*self.label_names(), *self.unfinished_labels(), COMPLEMENTS)
         before = {found.id: found for found in self._engine.retrieve(ids, keys=keep, vectors=("text",))}
         self._engine.upsert([written(new, before.get(i)) for i, new in zip(ids, points, strict=True)])
 
