@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from graph.shoppers import Links
 from indexer.store import LABELS, ProductStore
 
+from .progress import Done
+
 Rows = NDArray[np.int64]
 LINK_NAMES = ("also_buy", "also_view", "bought_together")
 
@@ -37,13 +39,17 @@ class Catalogue:
     labels: Mapping[str, Rows]
 
 
-def take_catalogue(store: ProductStore) -> Catalogue:
+def take_catalogue(store: ProductStore, progress: Done = lambda done: None) -> Catalogue:
     """Read all a clustering needs from a store.
+
+    Args:
+        store: Filled by `index`.
+        progress: Called with the number of products read, page by page.
 
     Raises:
         LookupError: If the store holds no products.
     """
-    taken = store.take(("title", "source", *LINK_NAMES, *LABELS), vector="text")
+    taken = store.take(("title", "source", *LINK_NAMES, *LABELS), vector="text", progress=progress)
     assert taken.vectors is not None
     rows = pd.Index(taken.ids)
     return Catalogue(

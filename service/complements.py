@@ -10,10 +10,11 @@ from graph.complements import ComplementRanker, Complements, Why
 from indexer.store import COMPLEMENTS, Condition, Hit, Payload, ProductStore
 
 from .lookup import Answer
+from .progress import Done
 
 KEPT_ANY, KEPT_NEW = 20, 30  # answers kept a product: the best of all, and the best the catalogue does not link yet
 COLD_NEIGHBOURS = 10  # similar products that a product without answers of its own borrows from
-_BLOCK = 4096
+_BLOCK = 256
 # Why -> the evidence column that counts for it, and the words; {} is the count.
 _WORDS: Mapping[Why, tuple[str, str]] = {
     Why.TOGETHER: ("together", "bought together"),
@@ -27,7 +28,7 @@ _WORDS: Mapping[Why, tuple[str, str]] = {
 
 
 def complement_payloads(
-    ranker: ComplementRanker, ids: list[str], identity: NDArray[np.int64]
+    ranker: ComplementRanker, ids: list[str], identity: NDArray[np.int64], progress: Done = lambda done: None
 ) -> Iterator[tuple[str, Payload]]:
     """Rank the complements of every product and put them into payloads.
 
@@ -35,6 +36,7 @@ def complement_payloads(
         ranker: Fitted on the whole catalogue.
         ids: n product ids.
         identity: int64 (n,), -1 for none: a product's own identity group is no complement of it.
+        progress: Called with the number of products ranked, block by block.
 
     Yields:
         Product id and payload: parallel lists `ids`, `score`, `why`, `count` and `known` (1 when the catalogue has
@@ -52,6 +54,7 @@ def complement_payloads(
             columns = zip(*(evidence for _, evidence in best), strict=True) if best else ((), (), (), ())
             names = ("score", "why", "count", "known")
             yield ids[row], {"ids": [i for i, _ in best], **dict(zip(names, map(list, columns), strict=True))}
+        progress(len(rows))
 
 
 def _evidence(answers: Complements, position: int, ids: Sequence[str]) -> dict[str, tuple[float, int, int, int]]:

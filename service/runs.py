@@ -20,6 +20,7 @@ from indexer.store import LABELS, ProductStore, new_run
 
 from .catalogue import Catalogue, Rows, take_catalogue
 from .complements import complement_payloads
+from .progress import Bar, no_bar
 
 KINDS = ("identity", "similarity", "complementary")
 DEFAULT_NEIGHBOURS = 15
@@ -46,7 +47,12 @@ class ClusterOptions:
 
 
 def cluster(
-    store: ProductStore, kinds: Sequence[str], options: ClusterOptions, *, say: Say = lambda text: None
+    store: ProductStore,
+    kinds: Sequence[str],
+    options: ClusterOptions,
+    *,
+    say: Say = lambda text: None,
+    bar: Bar = no_bar,
 ) -> dict[str, dict[str, Any]]:
     """Find clusters of all products, write them as labels, and record the run.
 
@@ -58,6 +64,7 @@ def cluster(
         kinds: Some of `KINDS`.
         options: What is asked for.
         say: Called with a line about each step.
+        bar: Draws how far a step is.
 
     Returns:
         Kind -> figures about what was found.
@@ -72,15 +79,16 @@ def cluster(
     started = time.monotonic()
     run = new_run("cluster", {"kinds": list(kinds), "seed": options.seed, "k": options.k or "auto",
                               "neighbours": options.neighbours, "resolution": dict(options.resolution)})  # fmt: skip
-    catalogue = take_catalogue(store)
+    with bar("reading the store", store.count()) as done:
+        catalogue = take_catalogue(store, done)
     store.records.save_run(run)
-    clustering = _Clustering(catalogue, options, say)
+    clustering = _Clustering(catalogue, options, say, bar)
     labels: dict[str, Rows] = {}
     results: dict[str, dict[str, Any]] = {}
     for kind in kinds:
         found, results[kind] = getattr(clustering, kind)()
         labels.update({name: keep_numbers(rows, _previous(store, catalogue, name)) for name, rows in found.items()})
-    written = _write(store, catalogue, labels, run.run_id, clustering.ranker, say)
+    written = _write(store, catalogue, labels, run.run_id, clustering.ranker, bar)
     seconds = time.monotonic() - started
     store.records.save_run(replace(run, state="done", seconds=seconds, results={**results, "written": written}))
     return results
@@ -98,31 +106,32 @@ def _write(
     labels: Mapping[str, Rows],
     run_id: str,
     ranker: ComplementRanker | None,
-    say: Say,
+    bar: Bar,
 ) -> int:
     """Write labels and complements between two marks, so that a run cut short shows; then build the index."""
     settings = store.records.settings()
     unfinished = tuple(name for name in LABELS if name in labels or name in settings.unfinished)
     store.records.save_settings(replace(settings, unfinished=unfinished))
-    say("writing labels")
-    written = store.set_labels(catalogue.ids, labels, catalogue.labels)
+    n = len(catalogue.ids)
+    with bar("writing labels", n) as done:
+        written = store.set_labels(catalogue.ids, labels, catalogue.labels, done)
     if ranker is not None:
-        say("ranking complements")
         identity = labels.get("identity", catalogue.labels["identity"])
-        store.set_complements(complement_payloads(ranker, catalogue.ids, identity))
+        with bar("ranking complements", n) as done:
+            store.set_complements(complement_payloads(ranker, catalogue.ids, identity, done))
     left = tuple(name for name in unfinished if name not in labels)
     whole = {**settings.labels, **dict.fromkeys(labels, run_id)}
     store.records.save_settings(replace(settings, labels=whole, unfinished=left))
-    say("building the vector index")
-    store.build_index()
+    with bar("building the vector index", None):
+        store.build_index()
     return written
 
 
 class _Clustering:
     """One run's computations; what two kinds of cluster need is computed once."""
 
-    def __init__(self, catalogue: Catalogue, options: ClusterOptions, say: Say) -> None:
-        self._catalogue, self._options, self._say = catalogue, options, say
+    def __init__(self, catalogue: Catalogue, options: ClusterOptions, say: Say, bar: Bar) -> None:
+        self._catalogue, self._options, self._say, self._bar = catalogue, options, say, bar
         self._n = len(catalogue.ids)
         self._near: tuple[Rows, NDArray[np.float32]] | None = None
         self.ranker: ComplementRanker | None = None
@@ -132,9 +141,13 @@ class _Clustering:
         catalogue, options = self._catalogue, self._options
         k, reason = (options.k, f"k = {options.k:,}, as asked") if options.k is not None else identity_k(self._n)
         self._say(f"identity: k-means, {reason}")
-        cells = kmeans(catalogue.vectors, k, seed=options.seed)
-        self._say(f"identity: k-means ran on the {cells.device.upper()}; refining")
-        labels = refine_identity(catalogue.vectors, catalogue.titles, cells.labels, sources=catalogue.sources)
+        with self._bar("k-means", self._n) as done:
+            cells = kmeans(catalogue.vectors, k, seed=options.seed, progress=done)
+        self._say(f"identity: k-means ran on the {cells.device.upper()}; now joining what is the same product")
+        with self._bar("comparing pairs", None) as done:
+            labels = refine_identity(
+                catalogue.vectors, catalogue.titles, cells.labels, sources=catalogue.sources, progress=done
+            )
         results = {"k": k, "k_chosen": reason, "device": cells.device, "inertia": cells.inertia, **_sizes(labels)}
         return {"identity_cell": cells.labels, "identity": labels}, results
 

@@ -175,12 +175,15 @@ class ProductStore:
 
     # --- reading whole -------------------------------------------------------------------------------------------
 
-    def take(self, keys: Sequence[str] = (), *, vector: str | None = None) -> Embedded:
+    def take(
+        self, keys: Sequence[str] = (), *, vector: str | None = None, progress: Progress = lambda read: None
+    ) -> Embedded:
         """Read all products as rows.
 
         Args:
             keys: Payload keys wanted as columns.
             vector: Name of the dense vector wanted.
+            progress: Called with the number of products read, page by page.
 
         Raises:
             LookupError: If the collection does not exist or holds no product.
@@ -197,6 +200,7 @@ class ProductStore:
             ids.extend(found.payload["product_id"] for found in page)
             for key, column in columns.items():
                 column.extend(found.payload.get(key) for found in page)
+            progress(len(page))
         return Embedded(ids, vectors, columns)
 
     def points(self) -> Iterator[list[Found]]:

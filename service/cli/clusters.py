@@ -1,12 +1,13 @@
 """`assort cluster` and `assort labels`."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import click
 
 from .. import lookup
-from .options import note, opened, print_json, store_options
+from .options import note, opened, print_json, progress_bar, store_options
 from .printing import print_table
 
 _resolution = click.option(
@@ -127,6 +128,7 @@ def _run(
             kinds,
             ClusterOptions(seed=seed, resolution=asked, **options),
             say=lambda text: note(text, quiet=quiet),
+            bar=partial(progress_bar, quiet=quiet),
         )
     if as_json:
         print_json(results)

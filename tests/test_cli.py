@@ -1,0 +1,222 @@
+"""Wrong input of every kind, with the message it gets."""
+
+import gzip
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from service.cli import main
+
+
+@pytest.fixture(autouse=True)
+def words(monkeypatch, embedder):
+    """Index with word vectors: these tests are about messages, not about meaning."""
+    monkeypatch.setattr("service.cli.index.TextEmbedder", lambda name: embedder)
+    monkeypatch.setattr("service.lookup.TextEmbedder", lambda name: embedder)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASSORT_STORE", str(tmp_path / "store"))
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments, stdin=None):
+        return CliRunner().invoke(main, [str(argument) for argument in arguments], input=stdin)
+
+    return invoke
+
+
+@pytest.fixture
+def shop(run, tmp_path):
+    lines = [
+        {"asin": "A", "title": "red case", "brand": "Shell", "price": "$5", "also_buy": ["B"]},
+        {"asin": "B", "title": "blue case", "brand": "Shell", "price": "$6"},
+        {"asin": "C", "title": "usb cable", "brand": "Wire"},
+    ]
+    (tmp_path / "shop.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert run("index", "shop.jsonl").exit_code == 0
+    return run
+
+
+def test_a_catalogue_that_is_absent_is_named_and_no_store_is_made(run, tmp_path):
+    done = run("index", "absent.csv")
+    assert (done.exit_code, done.stderr) == (1, "Error: absent.csv: does not exist: check the path\n")
+    assert not (tmp_path / "store").exists()
+
+
+def test_an_empty_catalogue_is_named(run, tmp_path):
+    (tmp_path / "empty.csv").write_text("")
+    done = run("index", "empty.csv")
+    assert done.exit_code == 1
+    assert "Error: empty.csv: is empty: there is nothing to read" in done.stderr
+
+
+def test_a_truncated_archive_keeps_what_was_read_and_says_the_line(run, tmp_path):
+    lines = "".join(json.dumps({"asin": f"A{n}", "title": f"case number {n * 7919}"}) + "\n" for n in range(2000))
+    packed = gzip.compress(lines.encode())
+    (tmp_path / "cut.jsonl.gz").write_bytes(packed[: len(packed) // 2])
+    done = run("index", "cut.jsonl.gz")
+    assert done.exit_code == 1
+    assert "the compressed file ends too early: get it again" in done.stderr
+    assert "Everything before it is in the store." in done.stderr
+    kept = int(run("info", "--json").stdout.split('"products": ')[1].split(",")[0])
+    assert 200 < kept < 2000
+
+
+def test_a_wrong_encoding_names_the_line_and_the_way_out(run, tmp_path):
+    (tmp_path / "latin.csv").write_bytes("id,title\n1,case\n2,caf\xe9\n".encode("latin-1"))
+    done = run("index", "latin.csv")
+    assert done.exit_code == 1
+    assert "latin.csv, line 3: is not utf-8 text: name the file's encoding, such as `--encoding latin-1`" in done.stderr
+    assert run("index", "latin.csv", "--encoding", "latin-1").exit_code == 0
+
+
+def test_a_missing_column_names_those_that_are_there(run, tmp_path):
+    (tmp_path / "a.csv").write_text("sku,label\n1,case\n")
+    done = run("index", "a.csv", "--map", "title=name")
+    assert done.exit_code == 1
+    assert "there is no column 'name' for title, there are 'sku', 'label': correct `--map title=COLUMN`" in done.stderr
+
+
+@pytest.mark.parametrize("pair", ["title", "=name", "title="])
+def test_a_map_that_is_no_pair_is_wrong_usage(run, pair):
+    done = run("index", "a.csv", "--map", pair)
+    assert done.exit_code == 2
+    assert "is not FIELD=COLUMN, for example title=product_name" in done.stderr
+
+
+def test_a_column_cannot_take_a_labels_name(run):
+    done = run("index", "a.csv", "--map", "identity=cluster")
+    assert done.exit_code == 2
+    assert "'identity' is a label that `assort cluster` writes: map the column to another name" in done.stderr
+
+
+def test_an_unfinished_catalogue_deletes_nothing(shop, tmp_path):
+    (tmp_path / "cut.csv").write_bytes(b"id,title\nZ,case\n1,\xe9\n")
+    shop("index", "cut.csv", "--delete-missing")
+    assert "4 products" not in shop("info").stdout
+    assert json.loads(shop("info", "--json").stdout)["products"] == 4
+
+
+def test_rejected_lines_are_summed_up_and_written_where_asked(run, tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"asin": "A", "title": "case"}\nnonsense\n{"title": "no id"}\n')
+    done = run("index", "a.jsonl", "--rejects", "bad.jsonl")
+    assert "2 rejected" in done.stdout
+    assert "rejected, not JSON: 1" in done.stdout
+    assert [json.loads(line)["line"] for line in (tmp_path / "bad.jsonl").read_text().splitlines()] == [2, 3]
+
+
+def test_another_model_is_refused_with_the_way_out(shop, embedder):
+    embedder.name = "other"
+    done = shop("index", "shop.jsonl", "--text-model", "other")
+    assert done.exit_code == 1
+    assert "was made with text model 'words', got 'other': use --text-model words, or index into another" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["similar", "A"], ["labels"], ["products"], ["info"], ["cluster", "all"], ["export", "a.csv"], ["search", "x"]],
+)
+def test_every_question_to_a_store_that_is_not_there_says_what_to_run_first(run, command):
+    done = run(*command)
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: there is no collection 'products' at ")
+    assert done.stderr.endswith("run `assort index CATALOGUE` first\n")
+
+
+def test_an_unknown_product_is_named(shop):
+    for command in ("similar", "show"):
+        done = shop(command, "nobody")
+        assert done.exit_code == 1
+        assert "product 'nobody' is not in collection 'products': `assort search` finds ids by words" in done.stderr
+
+
+def test_only_unknown_products_among_several_fail(shop):
+    done = shop("similar", "x", "y", "--json")
+    assert done.exit_code == 1
+    assert "2 of 2 ids are not in the store: x, y" in done.stderr
+
+
+def test_complements_before_a_run_say_what_to_run(shop):
+    done = shop("complements", "A")
+    assert done.exit_code == 1
+    assert "has no complements yet: run `assort cluster complementary` first" in done.stderr
+
+
+@pytest.mark.parametrize("expression", ["brand", "price<cheap", "brand="])
+def test_a_filter_that_is_none_is_wrong_usage(shop, expression):
+    assert shop("products", "--where", expression).exit_code == 2
+
+
+def test_a_filter_on_a_field_that_is_not_there_names_those_that_are(shop):
+    done = shop("products", "--where", "colour=red")
+    assert done.exit_code == 1
+    assert "there is no field 'colour' to filter on: known are product_id, title, brand" in done.stderr
+
+
+def test_a_label_that_was_never_made_is_named(shop):
+    done = shop("labels", "genre")
+    assert done.exit_code == 1
+    assert "there is no label 'genre' (none yet): run `assort cluster all` first" in done.stderr
+
+
+@pytest.mark.parametrize("k", ["0", "-1", "many"])
+def test_a_number_of_cells_that_is_none_is_wrong_usage(shop, k):
+    done = shop("cluster", "identity", f"--k={k}")
+    assert done.exit_code == 2
+    assert f"'{k}' is neither auto nor a whole number from 1" in done.stderr
+
+
+def test_more_cells_than_products_are_refused(shop):
+    done = shop("cluster", "identity", "--k", "4")
+    assert (done.exit_code, "k must be between 1 and 3 for 3 vectors, got 4" in done.stderr) == (1, True)
+
+
+def test_an_export_to_an_unknown_format_is_refused(shop):
+    done = shop("export", "all.xlsx")
+    assert done.exit_code == 1
+    assert "'all.xlsx' must end in .csv, .parquet, .jsonl, got '.xlsx'" in done.stderr
+
+
+def test_an_empty_search_is_refused(shop):
+    done = shop("search", "  ")
+    assert done.exit_code == 1
+    assert "the text to search for is empty" in done.stderr
+
+
+def test_a_sample_too_small_is_refused(run):
+    done = run("sample", "s", "--products", "3")
+    assert done.exit_code == 1
+    assert "products must be at least 50" in done.stderr
+
+
+def test_a_store_in_use_is_named(shop, tmp_path):
+    from indexer.store import open_store
+
+    with open_store(str(tmp_path / "store")):
+        done = shop("info")
+    assert done.exit_code == 1
+    assert "is in use by process" in done.stderr
+
+
+def test_a_tiny_catalogue_can_be_clustered_and_asked(shop):
+    assert shop("cluster", "all", "--quiet").exit_code == 0
+    assert json.loads(shop("complements", "A", "--json").stdout)[0]["product_id"] == "B"
+    assert len(json.loads(shop("similar", "A", "--json").stdout)) == 2
+
+
+def test_one_product_alone_can_be_clustered(run, tmp_path):
+    (tmp_path / "one.csv").write_text("id,title\n1,case\n")
+    run("index", "one.csv")
+    done = run("cluster", "all")
+    assert done.exit_code == 0, done.output
+    assert json.loads(run("show", "1", "--json").stdout)["identity"] == 0
+
+
+def test_a_mistake_of_ours_is_not_dressed_up_as_the_users(shop, monkeypatch):
+    def broken(*_, **__):
+        raise KeyError("oops")
+
+    monkeypatch.setattr("service.lookup.similar", broken)
+    assert isinstance(shop("similar", "A").exception, KeyError)
