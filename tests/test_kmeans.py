@@ -1,0 +1,157 @@
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+
+import clustering.kmeans as module
+from clustering.clustering import Clustering
+from clustering.kmeans import identity_k, kmeans
+
+
+def unit(rows):
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def blobs(count, size, *, seed, dim=16, spread=0.15):
+    rng = np.random.default_rng(seed)
+    centres = unit(rng.normal(size=(count, dim)))
+    truth = np.repeat(np.arange(count), size)
+    return unit(centres[truth] + spread * rng.normal(size=(len(truth), dim)) / np.sqrt(dim)), truth
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_kmeans_finds_well_separated_blobs(seed):
+    vectors, truth = blobs(6, 50, seed=seed)
+
+    found = kmeans(vectors, 24, seed=seed)
+
+    assert found.k == 24
+    assert found.device in {"cpu", "gpu"}
+    assert all(len(np.unique(truth[found.labels == label])) == 1 for label in range(24))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_inertia_is_as_low_as_scikit_learns(seed):
+    vectors = unit(np.random.default_rng(seed).normal(size=(600, 12)))
+
+    ours = kmeans(vectors, 20, seed=seed, iterations=50).inertia
+    theirs = KMeans(20, n_init=3, random_state=seed).fit(vectors)
+    normal = unit(theirs.cluster_centers_)[theirs.labels_]
+
+    assert ours < 1.05 * float(((vectors - normal) ** 2).sum())
+
+
+def test_inertia_and_centroids_are_those_of_the_labels():
+    vectors, _ = blobs(5, 30, seed=1)
+
+    found = kmeans(vectors, 5, seed=1)
+
+    assert found.inertia == pytest.approx(float(((vectors - found.centroids[found.labels]) ** 2).sum()), rel=1e-4)
+    for label in range(5):
+        mean = vectors[found.labels == label].mean(axis=0)
+        np.testing.assert_allclose(found.centroids[label], mean / np.linalg.norm(mean), atol=1e-5)
+    assert found.sizes.tolist() == np.bincount(found.labels).tolist()
+
+
+@pytest.mark.parametrize("one_level", [1024, 8])
+def test_a_seed_decides_and_suffices(monkeypatch, one_level):
+    monkeypatch.setattr(module, "ONE_LEVEL", one_level)
+    vectors = unit(np.random.default_rng(0).normal(size=(400, 8)))
+
+    first, again, other = kmeans(vectors, 30, seed=4), kmeans(vectors, 30, seed=4), kmeans(vectors, 30, seed=5)
+
+    assert np.array_equal(first.labels, again.labels)
+    assert np.array_equal(first.centroids, again.centroids)
+    assert adjusted_rand_score(first.labels, other.labels) < 0.99
+    assert (first.seed, other.seed) == (4, 5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_levels_cost_little_inertia(monkeypatch, seed):
+    vectors, _ = blobs(40, 30, seed=seed, spread=0.8)
+    flat = kmeans(vectors, 90, seed=seed)
+    monkeypatch.setattr(module, "ONE_LEVEL", 10)
+
+    deep = kmeans(vectors, 90, seed=seed)
+
+    assert deep.k == 90
+    assert deep.inertia < 1.15 * flat.inertia
+
+
+@pytest.mark.parametrize("one_level", [1024, 2])
+def test_copies_of_few_rows_make_few_clusters_with_labels_in_a_row(monkeypatch, one_level):
+    monkeypatch.setattr(module, "ONE_LEVEL", one_level)
+    different = np.eye(3, dtype=np.float32)
+    vectors = different[np.arange(60) % 3]
+
+    found = kmeans(vectors, 10, seed=0)
+
+    assert found.k <= 10
+    assert np.array_equal(np.unique(found.labels), np.arange(found.k))
+    assert found.inertia == pytest.approx(0, abs=1e-4)
+
+
+def test_every_row_its_own_cluster_and_all_rows_one_cluster():
+    vectors = unit(np.random.default_rng(2).normal(size=(12, 4)))
+
+    assert sorted(kmeans(vectors, 12, seed=0).labels.tolist()) == list(range(12))
+    assert kmeans(vectors, 1, seed=0).labels.tolist() == [0] * 12
+
+
+@pytest.mark.parametrize("one_level", [1024, 4])
+def test_progress_counts_every_row_once(monkeypatch, one_level):
+    monkeypatch.setattr(module, "ONE_LEVEL", one_level)
+    vectors = unit(np.random.default_rng(2).normal(size=(100, 4)))
+    placed = []
+
+    kmeans(vectors, 9, seed=0, progress=placed.append)
+
+    assert sum(placed) == 100
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_clusters_are_shared_out_in_full_and_never_beyond_a_cell(seed):
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(0, 40, 12)
+    k = int(rng.integers((sizes > 0).sum(), sizes.sum() + 1))
+
+    shares = module._shares(sizes, k)
+
+    assert shares.sum() == k
+    assert np.all((shares >= (sizes > 0)) & (shares <= sizes))
+
+
+def test_rows_that_cancel_out_still_have_a_centroid_of_length_one():
+    vectors = np.array([[1, 0], [-1, 0]], dtype=np.float32)
+
+    assert kmeans(vectors, 1, seed=0).centroids.tolist() == [[1, 0]]
+
+
+def test_kmeans_refuses_a_k_that_cannot_be():
+    vectors = np.eye(3, dtype=np.float32)
+
+    with pytest.raises(ValueError, match=r"^k must be between 1 and 3 for 3 vectors, got 4$"):
+        kmeans(vectors, 4, seed=0)
+    with pytest.raises(ValueError, match=r"^k must be between 1 and 3 for 3 vectors, got 0$"):
+        kmeans(vectors, 0, seed=0)
+
+
+@pytest.mark.parametrize(("value", "length"), [(2.0, "2"), (np.nan, "nan"), (0.0, "0")])
+def test_kmeans_refuses_rows_not_of_length_one(value, length):
+    vectors = np.eye(3, dtype=np.float32)
+    vectors[1, 1] = value
+
+    with pytest.raises(
+        ValueError, match=rf"^rows must have length 1, row 1 has length {length}: normalise the vectors first$"
+    ):
+        kmeans(vectors, 2, seed=0)
+
+
+def test_a_clustering_refuses_labels_with_holes():
+    with pytest.raises(ValueError, match=r"^labels must use every number from 0 to 2$"):
+        Clustering(np.array([0, 2, 2]), np.eye(3, dtype=np.float32), 0.0, 1, "cpu")
+
+
+def test_the_number_of_cells_for_identity_says_how_it_was_chosen():
+    assert identity_k(35311) == (7062, "k = 7,062: 35,311 products at about 5 to a cell, a handful of offers each")
+    assert identity_k(2)[0] == 1
