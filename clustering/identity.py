@@ -20,7 +20,7 @@ from .tokens import IntArray, Kind, Tokens, read_tokens
 
 FloatArray = NDArray[np.float64]
 
-# Weights in nats, the same for every catalogue; chosen on invented and public ones, flat around their optimum.
+# Weights in nats, the same for every catalogue; chosen on invented and public ones, most of them flat around it.
 GROUP = 80.0  # titles that may share a code before it no longer speaks for one product
 COPIES = 45  # rows that may share a title to the letter before it names no product
 LONG_CODE, LONG_NUMBER = 4, 5  # characters from which a code or number names a product

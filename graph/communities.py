@@ -1,6 +1,7 @@
 """Communities: rows joined more strongly than chance would have it."""
 
 import random
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import sparse
 from .edges import Edges, check_rows
 
 NullModel = Literal["configuration", "uniform"]
+Implementation = Literal["igraph", "leidenalg"]
 
 
 def leiden(
@@ -20,14 +22,14 @@ def leiden(
     resolution: float = 1.0,
     null_model: NullModel = "configuration",
     iterations: int = 5,
+    implementation: Implementation = "igraph",
 ) -> NDArray[np.int64]:
     """Partition a graph into communities with more weight inside than chance predicts.
 
     Traag, Waltman and van Eck, "From Louvain to Leiden: guaranteeing well-connected communities", Scientific Reports
     2019. What chance predicts is `resolution` times a null model: "configuration" gives every row its own strength, as
     modularity does (Reichardt and Bornholdt, PRE 2006); "uniform" gives every pair of linked rows the same weight, fit
-    for weights that popularity has already been taken out of (Traag, Van Dooren and Nesterov, PRE 2011). igraph's own
-    implementation: it reaches a higher modularity than leidenalg's in a fraction of the time.
+    for weights that popularity has already been taken out of (Traag, Van Dooren and Nesterov, PRE 2011).
 
     Args:
         edges: Undirected weighted edges.
@@ -36,6 +38,8 @@ def leiden(
         resolution: More makes more and smaller communities; greater than 0.
         null_model: "configuration" or "uniform".
         iterations: Passes over the graph, each from the partition of the one before; two find most, five nearly all.
+        implementation: "igraph" (its own, in C) or "leidenalg" (the authors'): on 590,000 rows and 5.7 million edges
+            igraph's reached the same modularity in an eighth of the time.
 
     Returns:
         int64 (n,): communities numbered by size, 0 the largest, among equals the one with the lowest row first. A row
@@ -51,25 +55,51 @@ def leiden(
     check_rows(edges.source, edges.target, n=n)
     if len(edges) == 0:
         return np.arange(n, dtype=np.int64)
+    if null_model == "uniform":
+        linked = len(np.union1d(edges.source, edges.target))
+        resolution *= 2 * float(edges.weight.sum(dtype=np.float64)) / (linked * (linked - 1))
+    run = _leidenalg if implementation == "leidenalg" else _igraph
+    return by_size(np.asarray(run(edges, n, seed, resolution, null_model, iterations), dtype=np.int64))
+
+
+def _igraph(
+    edges: Edges, n: int, seed: int, resolution: float, null_model: NullModel, iterations: int
+) -> Sequence[int]:
     import igraph
 
     graph = igraph.Graph(n, edges=np.column_stack([edges.source, edges.target]))
-    weights = edges.weight.astype(np.float64)
-    if null_model == "uniform":
-        linked = len(np.union1d(edges.source, edges.target))
-        resolution *= 2 * weights.sum() / (linked * (linked - 1))
     # igraph draws from one generator for the whole process: give it ours, and then its own back.
     igraph.set_random_number_generator(random.Random(seed))
     try:
         partition = graph.community_leiden(
             objective_function="CPM" if null_model == "uniform" else "modularity",
-            weights=weights,
+            weights=edges.weight.astype(np.float64),
             resolution=resolution,
             n_iterations=iterations,
         )
     finally:
         igraph.set_random_number_generator(random)
-    return by_size(np.asarray(partition.membership, dtype=np.int64))
+    membership: list[int] = partition.membership
+    return membership
+
+
+def _leidenalg(
+    edges: Edges, n: int, seed: int, resolution: float, null_model: NullModel, iterations: int
+) -> Sequence[int]:
+    import igraph
+    import leidenalg
+
+    kind = leidenalg.CPMVertexPartition if null_model == "uniform" else leidenalg.RBConfigurationVertexPartition
+    partition = leidenalg.find_partition(
+        igraph.Graph(n, edges=np.column_stack([edges.source, edges.target])),
+        kind,
+        weights=edges.weight.astype(np.float64),
+        resolution_parameter=resolution,
+        n_iterations=iterations,
+        seed=seed,
+    )
+    membership: list[int] = partition.membership
+    return membership
 
 
 def absorb(labels: NDArray[np.int64], edges: Edges, *, smallest: int) -> NDArray[np.int64]:

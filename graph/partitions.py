@@ -1,9 +1,11 @@
 """The two partitions of a catalogue this room is for: what is alike, and what goes together."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .communities import absorb, leiden
+from .communities import Implementation, absorb, leiden, modularity
 from .edges import Edges, combine
 from .shoppers import Links, attach, shopper_edges, view_edges
 
@@ -18,9 +20,33 @@ SMALLEST = 5
 """Fewer products than this are no department of a shop."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Partition:
+    """Communities and the graph they were found in.
+
+    Args:
+        labels: int64 (n,), 0 the largest community.
+        edges: The graph's edges.
+    """
+
+    labels: NDArray[np.int64]
+    edges: Edges
+
+    @property
+    def modularity(self) -> float:
+        """The share of the edges' weight inside communities beyond what chance predicts, at most 1."""
+        return modularity(self.edges, self.labels)
+
+
 def similarity(
-    likeness: Edges, viewed: Links, n: int, *, seed: int, resolution: float = SIMILARITY_RESOLUTION
-) -> NDArray[np.int64]:
+    likeness: Edges,
+    viewed: Links,
+    n: int,
+    *,
+    seed: int,
+    resolution: float = SIMILARITY_RESOLUTION,
+    implementation: Implementation = "igraph",
+) -> Partition:
     """Partition products by likeness and by what shoppers viewed instead.
 
     The two kinds of edges count alike: a typical nearest neighbour weighs 1 (see `knn_edges`), an also_view link 1.
@@ -31,15 +57,17 @@ def similarity(
         n: Number of products.
         seed: The same seed and edges give the same labels.
         resolution: More makes more and smaller clusters.
+        implementation: Of Leiden, see `leiden`.
 
     Returns:
-        int64 (n,), 0 the largest cluster. Every product with a neighbour is in a cluster of several.
+        Every product with a neighbour is in a cluster of several.
 
     Raises:
         ValueError: If an edge names a row outside the catalogue or resolution is out of range.
     """
     edges = combine(likeness, view_edges(viewed, n), n=n)
-    return absorb(leiden(edges, n, seed=seed, resolution=resolution), edges, smallest=SMALLEST)
+    labels = leiden(edges, n, seed=seed, resolution=resolution, implementation=implementation)
+    return Partition(absorb(labels, edges, smallest=SMALLEST), edges)
 
 
 def complementary(
@@ -51,7 +79,8 @@ def complementary(
     *,
     seed: int,
     resolution: float = COMPLEMENTARY_RESOLUTION,
-) -> NDArray[np.int64]:
+    implementation: Implementation = "igraph",
+) -> Partition:
     """Partition products by what shoppers buy together; products without links go where their nearest linked ones are.
 
     The links' weights are lifts, popularity already taken out of them, so communities are sought against the uniform
@@ -66,13 +95,14 @@ def complementary(
         n: Number of products.
         seed: The same seed and edges give the same labels.
         resolution: More makes more and smaller clusters.
+        implementation: Of Leiden, see `leiden`.
 
     Returns:
-        int64 (n,), 0 the largest cluster. Only products with neither link nor neighbour that has one are alone.
+        Only products with neither link nor neighbour that has one are alone.
 
     Raises:
         ValueError: If an edge names a row outside the catalogue or resolution is out of range.
     """
     edges = attach(shopper_edges(bought, viewed, together, n), likeness, n)
-    labels = leiden(edges, n, seed=seed, resolution=resolution, null_model="uniform")
-    return absorb(labels, edges, smallest=SMALLEST)
+    labels = leiden(edges, n, seed=seed, resolution=resolution, null_model="uniform", implementation=implementation)
+    return Partition(absorb(labels, edges, smallest=SMALLEST), edges)

@@ -26,6 +26,7 @@ class Catalogue:
         ids: n product ids.
         vectors: Text vectors, float32 (n, dim), rows of length 1.
         titles: n titles, empty where a product has none.
+        brands: n brands, likewise.
         sources: int64 (n,), a number for each merchant, -1 where unknown; None when no product names one.
         links: Link name -> links between rows; those to products that are not in the store are left out.
         labels: Label name -> int64 (n,), as stored, -1 where there is none.
@@ -34,6 +35,7 @@ class Catalogue:
     ids: list[str]
     vectors: NDArray[np.float32]
     titles: list[str]
+    brands: list[str]
     sources: Rows | None
     links: Mapping[str, Links]
     labels: Mapping[str, Rows]
@@ -49,13 +51,14 @@ def take_catalogue(store: ProductStore, progress: Done = lambda done: None) -> C
     Raises:
         LookupError: If the store holds no products.
     """
-    taken = store.take(("title", "source", *LINK_NAMES, *LABELS), vector="text", progress=progress)
+    taken = store.take(("title", "brand", "source", *LINK_NAMES, *LABELS), vector="text", progress=progress)
     assert taken.vectors is not None
     rows = pd.Index(taken.ids)
     return Catalogue(
         taken.ids,
         taken.vectors,
         [title or "" for title in taken.columns["title"]],
+        [brand or "" for brand in taken.columns["brand"]],
         _numbered(taken.columns["source"]),
         {name: _linked_rows(rows, taken.columns[name]) for name in LINK_NAMES},
         {name: np.array([-1 if v is None else v for v in taken.columns[name]], dtype=np.int64) for name in LABELS},

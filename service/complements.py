@@ -98,7 +98,10 @@ def complements(
     if limit < 1:
         raise ValueError(f"limit must be at least 1, got {limit}")
     if "complementary" not in store.label_names():
-        raise LookupError(f"collection '{store.name}' has no complements yet: run `assort cluster complementary` first")
+        raise LookupError(
+            f"collection '{store.name}' has no complements: `assort cluster complementary` ranks them, "
+            "from also_buy, also_view and bought_together"
+        )
     products = store.get(product_ids)
     for product_id in product_ids:
         if product_id not in products:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from clustering.identity import refine_identity
 from clustering.kmeans import identity_k, kmeans
 from clustering.stable import keep_numbers
-from graph.communities import leiden, modularity
+from graph import partitions
+from graph.communities import Implementation
 from graph.complements import ComplementRanker
-from graph.edges import Edges, combine
-from graph.knn import edges_from_knn, knn, knn_recall
-from graph.shoppers import attach, shopper_edges, view_edges
+from graph.knn import edges_from_knn, knn, knn_recall, turn_to
+from graph.shoppers import linked_rows
 from indexer.store import LABELS, ProductStore, new_run
 
 from .catalogue import Catalogue, Rows, take_catalogue
@@ -24,7 +24,6 @@ from .progress import Bar, no_bar
 
 KINDS = ("identity", "similarity", "complementary")
 DEFAULT_NEIGHBOURS = 15
-DEFAULT_RESOLUTION = {"similarity": 1.0, "complementary": 4.0}
 
 Say = Callable[[str], None]
 
@@ -37,13 +36,17 @@ class ClusterOptions:
         seed: The same seed and products give the same labels.
         k: Cells of k-means for identity; None lets the run choose.
         neighbours: Nearest neighbours each product is linked to, at least 1.
-        resolution: Of Leiden, per kind of cluster; more makes more and smaller ones.
+        similarity_resolution: More makes more and smaller clusters; greater than 0.
+        complementary_resolution: The same for complementary clusters.
+        leiden: Whose implementation of Leiden is used.
     """
 
     seed: int
     k: int | None = None
     neighbours: int = DEFAULT_NEIGHBOURS
-    resolution: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_RESOLUTION))
+    similarity_resolution: float = partitions.SIMILARITY_RESOLUTION
+    complementary_resolution: float = partitions.COMPLEMENTARY_RESOLUTION
+    leiden: Implementation = "igraph"
 
 
 def cluster(
@@ -77,20 +80,42 @@ def cluster(
         if kind not in KINDS:
             raise ValueError(f"a kind of cluster is one of {', '.join(KINDS)}, got '{kind}'")
     started = time.monotonic()
-    run = new_run("cluster", {"kinds": list(kinds), "seed": options.seed, "k": options.k or "auto",
-                              "neighbours": options.neighbours, "resolution": dict(options.resolution)})  # fmt: skip
+    run = new_run("cluster", {"kinds": list(kinds), **asdict(options)})
     with bar("reading the store", store.count()) as done:
         catalogue = take_catalogue(store, done)
     store.records.save_run(run)
+    results: dict[str, dict[str, Any]] = {}
+    finished = False
+    try:
+        results.update(_compute_and_write(store, catalogue, kinds, options, run.run_id, say, bar))
+        finished = True
+    finally:
+        seconds = time.monotonic() - started
+        ended = replace(run, state="done" if finished else "failed", seconds=seconds, results=results)
+        store.records.save_run(ended)
+    return results
+
+
+def _compute_and_write(
+    store: ProductStore,
+    catalogue: Catalogue,
+    kinds: Sequence[str],
+    options: ClusterOptions,
+    run_id: str,
+    say: Say,
+    bar: Bar,
+) -> dict[str, dict[str, Any]]:
+    """Do what `cluster` says, apart from recording the run."""
     clustering = _Clustering(catalogue, options, say, bar)
     labels: dict[str, Rows] = {}
     results: dict[str, dict[str, Any]] = {}
     for kind in kinds:
         found, results[kind] = getattr(clustering, kind)()
         labels.update({name: keep_numbers(rows, _previous(store, catalogue, name)) for name, rows in found.items()})
-    written = _write(store, catalogue, labels, run.run_id, clustering.ranker, bar)
-    seconds = time.monotonic() - started
-    store.records.save_run(replace(run, state="done", seconds=seconds, results={**results, "written": written}))
+    if not labels:
+        raise LookupError(f"nothing to cluster: {results[kinds[0]]['skipped']}")
+    written = _write(store, catalogue, labels, run_id, clustering.ranker, bar)
+    say(f"{written:,} of {len(catalogue.ids):,} products got new labels")
     return results
 
 
@@ -146,52 +171,67 @@ class _Clustering:
         self._say(f"identity: k-means ran on the {cells.device.upper()}; now joining what is the same product")
         with self._bar("comparing pairs", None) as done:
             labels = refine_identity(
-                catalogue.vectors, catalogue.titles, cells.labels, sources=catalogue.sources, progress=done
+                catalogue.vectors,
+                catalogue.titles,
+                cells.labels,
+                brands=catalogue.brands,
+                sources=catalogue.sources,
+                progress=done,
             )
         results = {"k": k, "k_chosen": reason, "device": cells.device, "inertia": cells.inertia, **_sizes(labels)}
         return {"identity_cell": cells.labels, "identity": labels}, results
 
     def similarity(self) -> tuple[dict[str, Rows], dict[str, Any]]:
         """Join products that are alike or viewed by the same shoppers, and cut the graph into communities."""
-        if self._n < 2:
-            return {"similarity": np.zeros(self._n, dtype=np.int64)}, {"clusters": self._n}
-        self._say(f"similarity: {self._options.neighbours} nearest neighbours of {self._n:,} products")
-        likeness = edges_from_knn(*self._neighbours())
-        edges = combine(likeness, view_edges(self._catalogue.links["also_view"], self._n), n=self._n)
-        labels, figures = self._communities("similarity", edges)
+        if self._n == 1:
+            return {"similarity": np.zeros(1, dtype=np.int64)}, {"clusters": 1}
+        self._say(f"similarity: {self._options.neighbours} nearest neighbours of {self._n:,} products, and also_view")
+        found = partitions.similarity(
+            edges_from_knn(*self._neighbours()),
+            self._catalogue.links["also_view"],
+            self._n,
+            seed=self._options.seed,
+            resolution=self._options.similarity_resolution,
+            implementation=self._options.leiden,
+        )
         recall = knn_recall(self._catalogue.vectors, self._neighbours()[0], seed=self._options.seed)
-        return {"similarity": labels}, {**figures, "neighbours": self._options.neighbours, "recall": recall}
+        return {"similarity": found.labels}, {**_figures(found), "recall": recall}
 
     def complementary(self) -> tuple[dict[str, Rows], dict[str, Any]]:
         """Join what is bought together, products without links through their nearest, and cut into communities."""
         links = self._catalogue.links
         bought, viewed, together = links["also_buy"], links["also_view"], links["bought_together"]
-        near = self._neighbours() if self._n > 1 else None
+        linked = linked_rows(bought, viewed, together, n=self._n)
+        if not linked.any():
+            reason = "no product is linked to another one here by also_buy, also_view or bought_together"
+            self._say(f"complementary: skipped, {reason}")
+            return {}, {"skipped": reason}
+        self._say(
+            f"complementary: {linked.sum():,} of {self._n:,} products have links, the others follow their nearest"
+        )
+        near = turn_to(linked, self._catalogue.vectors, *self._neighbours())
+        found = partitions.complementary(
+            bought,
+            viewed,
+            together,
+            edges_from_knn(*near),
+            self._n,
+            seed=self._options.seed,
+            resolution=self._options.complementary_resolution,
+            implementation=self._options.leiden,
+        )
         self.ranker = ComplementRanker(bought, viewed, together, self._n, likeness=near)
-        if near is None:
-            return {"complementary": np.zeros(self._n, dtype=np.int64)}, {"clusters": self._n}
-        edges = shopper_edges(bought, viewed, together, self._n)
-        self._say(f"complementary: {len(edges):,} edges from shoppers")
-        labels, figures = self._communities("complementary", attach(edges, edges_from_knn(*near), self._n))
-        return {"complementary": labels}, {**figures, "shopper_edges": len(edges)}
-
-    def _communities(self, kind: str, edges: Edges) -> tuple[Rows, dict[str, Any]]:
-        """Partition a graph by Leiden and grade it."""
-        resolution = self._options.resolution[kind]
-        self._say(f"{kind}: Leiden on {len(edges):,} edges, resolution {resolution:g}")
-        labels = leiden(edges, self._n, seed=self._options.seed, resolution=resolution)
-        return labels, {
-            "edges": len(edges),
-            "resolution": resolution,
-            "modularity": modularity(edges, labels),
-            **_sizes(labels),
-        }
+        return {"complementary": found.labels}, {**_figures(found), "linked_products": int(linked.sum())}
 
     def _neighbours(self) -> tuple[Rows, NDArray[np.float32]]:
         """Find nearest neighbours, once."""
         if self._near is None:
             self._near = knn(self._catalogue.vectors, min(self._options.neighbours, self._n - 1))
         return self._near
+
+
+def _figures(found: partitions.Partition) -> dict[str, Any]:
+    return {"edges": len(found.edges), "modularity": found.modularity, **_sizes(found.labels)}
 
 
 def _sizes(labels: Rows) -> dict[str, int]:

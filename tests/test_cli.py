@@ -141,7 +141,7 @@ def test_only_unknown_products_among_several_fail(shop):
 def test_complements_before_a_run_say_what_to_run(shop):
     done = shop("complements", "A")
     assert done.exit_code == 1
-    assert "has no complements yet: run `assort cluster complementary` first" in done.stderr
+    assert "has no complements: `assort cluster complementary` ranks them, from also_buy" in done.stderr
 
 
 @pytest.mark.parametrize("expression", ["brand", "price<cheap", "brand="])
@@ -204,6 +204,22 @@ def test_a_tiny_catalogue_can_be_clustered_and_asked(shop):
     assert shop("cluster", "all", "--quiet").exit_code == 0
     assert json.loads(shop("complements", "A", "--json").stdout)[0]["product_id"] == "B"
     assert len(json.loads(shop("similar", "A", "--json").stdout)) == 2
+
+
+def test_a_catalogue_without_links_gets_no_complementary_clusters_and_is_told_why(run, tmp_path):
+    (tmp_path / "a.csv").write_text("id,title\n1,red case\n2,blue case\n3,cable\n")
+    run("index", "a.csv")
+    done = run("cluster", "all")
+    assert done.exit_code == 0, done.output
+    assert "complementary: skipped, no product is linked to another one here by also_buy" in done.stderr
+    assert [row["label"] for row in json.loads(run("labels", "--json").stdout)] == [
+        "identity_cell",
+        "identity",
+        "similarity",
+    ]
+    alone = run("cluster", "complementary")
+    assert alone.exit_code == 1
+    assert "Error: nothing to cluster: no product is linked to another one here" in alone.stderr
 
 
 def test_one_product_alone_can_be_clustered(run, tmp_path):

@@ -127,3 +127,11 @@ def test_an_edge_outside_the_graph_is_refused():
     for call in (lambda e: leiden(e, 2, seed=0), lambda e: modularity(e, np.arange(2))):
         with pytest.raises(ValueError, match=exactly(message)):
             call(edges([(0, 2)]))
+
+
+@pytest.mark.parametrize("null_model", ["configuration", "uniform"])
+def test_both_implementations_find_the_same_plain_communities_and_are_repeatable(null_model):
+    graph = edges([*clique(range(6)), *clique(range(6, 11)), (0, 6)])
+    ours = leiden(graph, 11, seed=0, null_model=null_model)
+    theirs = leiden(graph, 11, seed=0, null_model=null_model, implementation="leidenalg")
+    assert theirs.tolist() == ours.tolist() == [0] * 6 + [1] * 5

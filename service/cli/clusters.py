@@ -36,7 +36,14 @@ _k = click.option(
 
 
 def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --seed, --json and the store options."""
+    """Add --seed, --leiden, --json and the store options."""
+    command = click.option(
+        "--leiden",
+        type=click.Choice(["igraph", "leidenalg"]),
+        default="igraph",
+        show_default=True,
+        help="Implementation.",
+    )(command)
     command = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
     seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Makes it repeatable.")
     return seed(store_options(command))
@@ -76,7 +83,7 @@ def similarity(neighbours: int, resolution: float | None, **common: Any) -> None
     Example:
       assort cluster similarity --neighbours 15 --resolution 2
     """
-    _run(["similarity"], neighbours=neighbours, resolution=resolution, **common)
+    _run(["similarity"], neighbours=neighbours, similarity_resolution=resolution, **common)
 
 
 @cluster.command()
@@ -90,7 +97,7 @@ def complementary(neighbours: int, resolution: float | None, **common: Any) -> N
     Example:
       assort cluster complementary --resolution 4
     """
-    _run(["complementary"], neighbours=neighbours, resolution=resolution, **common)
+    _run(["complementary"], neighbours=neighbours, complementary_resolution=resolution, **common)
 
 
 @cluster.command(name="all")
@@ -115,18 +122,17 @@ def _run(
     location: str,
     collection: str,
     quiet: bool,
-    resolution: float | None = None,
     **options: Any,
 ) -> None:
-    from ..runs import DEFAULT_RESOLUTION, ClusterOptions
+    from ..runs import ClusterOptions
     from ..runs import cluster as run
 
-    asked = {kind: resolution or DEFAULT_RESOLUTION[kind] for kind in DEFAULT_RESOLUTION}
+    asked = {name: value for name, value in options.items() if value is not None}
     with opened(location, collection) as store:
         results = run(
             store,
             kinds,
-            ClusterOptions(seed=seed, resolution=asked, **options),
+            ClusterOptions(seed=seed, **asked),
             say=lambda text: note(text, quiet=quiet),
             bar=partial(progress_bar, quiet=quiet),
         )

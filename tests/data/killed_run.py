@@ -1,4 +1,4 @@
-"""Index a catalogue and cluster it, with kill -9 at the nth write. Usage: killed_run.py STORE CATALOGUE N (0: never)."""
+"""Index and cluster a catalogue, with kill -9 at the nth write: killed_run.py STORE CATALOGUE N (0: never)."""
 
 import os
 import signal

@@ -1,0 +1,134 @@
+"""The committed table: each figure with its target, whether it is met, and the baselines beside it."""
+
+import platform
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from benchmark_quality_cases import Case
+
+_DISTRIBUTIONS = (
+    "assort", "faiss-cpu", "qdrant-edge-py", "sentence-transformers", "torch", "leidenalg", "igraph", "numpy",
+    "scikit-learn", "umap-learn", "hdbscan", "networkx",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a figure should reach.
+
+    Args:
+        limit: The least it may be, or the most.
+        at_most: Whether smaller is better.
+    """
+
+    limit: float
+    at_most: bool = False
+
+    def met(self, value: float) -> bool:
+        """Say whether a value reaches the target."""
+        return value <= self.limit if self.at_most else value >= self.limit
+
+    def __str__(self) -> str:
+        return f"{'≤' if self.at_most else '≥'} {shown(self.limit)}"
+
+
+TARGETS: Mapping[tuple[str, str], Target] = {
+    ("pricerunner_titles", "F1"): Target(0.57),
+    ("pricerunner_titles", "B-cubed F1"): Target(0.80),
+    ("pricerunner_sources", "F1"): Target(0.70),
+    ("pricerunner_sources", "B-cubed F1"): Target(0.84),
+    ("abt_buy", "F1"): Target(0.75),
+    ("beauty_ranking", "recall@10"): Target(0.56),
+    ("beauty_complementary", "hidden pairs inside one cluster"): Target(0.72),
+    ("beauty_complementary", "random pairs inside one cluster"): Target(0.025, at_most=True),
+    ("beauty_complementary", "products left out"): Target(0.0, at_most=True),
+}
+
+
+def setup(model: str, seed: int) -> dict[str, str]:
+    """Say what the figures were made with."""
+    return {
+        "date": date.today().isoformat(),
+        "cpu": _cpu(),
+        "python": platform.python_version(),
+        "model": model,
+        "seed": str(seed),
+        **{name: found for name in _DISTRIBUTIONS if (found := _version(name))},
+    }
+
+
+def missed(cases: Sequence[Case]) -> list[str]:
+    """Name the figures that do not reach their target."""
+    return [
+        f"{case.name}: {figure} is {shown(value)}, target {target}"
+        for case in cases
+        for figure, value in next(iter(case.scores.values())).items()
+        if (target := TARGETS.get((case.name, figure))) and not target.met(value)
+    ]
+
+
+def markdown(cases: Sequence[Case], made_with: Mapping[str, str]) -> str:
+    """Write all cases as one page."""
+    targets = sum(name == case.name for case in cases for name, _ in TARGETS)
+    lines = [
+        "# Quality, measured on real catalogues",
+        "",
+        "Written by `scripts/benchmark_quality.py`; do not edit by hand. Each catalogue went the product's own way: "
+        "read, embedded and stored, clustered with the defaults, labels and answers read back from the store, then "
+        "graded. The catalogues themselves are no part of this project. In each table the first column of figures is "
+        "what the target is about; the columns after it are for comparison, made from the same vectors and links.",
+        "",
+        f"{targets - len(missed(cases))} of {targets} targets met.",
+        "",
+        "Made with: " + ", ".join(f"{name} {value}" for name, value in made_with.items()) + ".",
+    ]
+    for case in cases:
+        lines += ["", f"## {case.title}", "", case.protocol, "", *_rows(case)]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(case: Case) -> Iterator[str]:
+    """Write one case as a table: a row a figure, a column a method."""
+    (main, *_), figures = case.scores, dict.fromkeys(name for scores in case.scores.values() for name in scores)
+    targets = {name: target for name in figures if (target := TARGETS.get((case.name, name)))}
+    heads = ["figure", *(("target", "met") if targets else ()), *case.scores]
+    yield _row(heads)
+    yield _row(["---", *("---:" for _ in heads[1:])])
+    for name in figures:
+        values = [scores.get(name) for scores in case.scores.values()]
+        cells = [name]
+        if targets:
+            target, value = targets.get(name), case.scores[main].get(name)
+            met = "" if target is None or value is None else "yes" if target.met(value) else "**no**"
+            cells += [str(target or ""), met]
+        yield _row([*cells, *("" if value is None else shown(value) for value in values)])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def shown(value: float) -> str:
+    """Write a count with separators, a share without its leading zero, and a small share with more digits."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return re.sub(r"^(-?)0\.", r"\1.", f"{value:.3f}" if abs(value) >= 0.1 or value == 0 else f"{value:.5f}")
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
+
+
+def _cpu() -> str:
+    """Name the processor, as Linux tells it; elsewhere its architecture."""
+    facts = Path("/proc/cpuinfo")
+    text = facts.read_text(encoding="utf-8") if facts.exists() else ""
+    names: list[str] = re.findall(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return f"{names[0]} x {len(names)}" if names else platform.machine()
