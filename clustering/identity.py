@@ -28,7 +28,8 @@ WORD_DISCOUNT = 1.0  # other tokens must be rarer than such names by this: they 
 CODE_OVERLAP = 4.0  # for each unit of overlap (weighted Jaccard) of titles that share a name
 WORD_OVERLAP = 6.0  # the same without a name: then nearly everything must agree
 HALF = 0.5  # overlap that speaks neither for nor against
-TELLING = 120.0  # titles that may hold a word that tells products apart: "zebra", not "puppet"
+TELLING = 120.0  # titles that may hold a word that tells products apart: "zebra", not "puppet"; and the share of all
+TELLING_SHARE = 0.03  # titles that may, for in a small catalogue every word is in few
 WORD_CONFLICT = 0.8  # for each nat by which such words of one title are rarer, without a name in common
 FIGURE_CONFLICT = 2.0  # for each number one title has instead of the other's, without a name in common
 CLOSENESS = 2.0  # for each unit of cosine above that of loosely related titles:
@@ -168,7 +169,8 @@ class _TitleEvidence:
         code, number = kinds == Kind.CODE, kinds == Kind.NUMBER
         names = (code & (lengths >= LONG_CODE)) | (number & (lengths >= LONG_NUMBER))
         rarity = np.log((n + 1) / holders)
-        telling = np.maximum(np.log(TELLING / holders), 0) * (kinds == Kind.WORD)
+        most = min(TELLING, TELLING_SHARE * n)
+        telling = np.maximum(np.log(np.maximum(most, 1) / holders), 0) * (kinds == Kind.WORD)
         self.matrix = tokens.matrix
         self.naming = np.where(names, np.log(GROUP / holders), -np.inf)
         self.describing = np.where(names, -np.inf, np.log(GROUP / holders) - WORD_DISCOUNT)
