@@ -1,6 +1,7 @@
 """Results as text for a person."""
 
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,11 +11,11 @@ from ..lookup import MAIN_LABELS, Answer
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Print rows under their column names, numbers to the right, the last column cut to the terminal."""
+    """Print rows under their column names, numbers to the right; lines are cut to the terminal, where it is one."""
     cells = [[_cell(row.get(column)) for column in columns] for row in rows]
     widths = [max(len(line[i]) for line in [list(columns), *cells]) for i in range(len(columns))]
     numeric = [all(not isinstance(row.get(column), str) for row in rows) for column in columns]
-    room = max(40, shutil.get_terminal_size((120, 24)).columns)
+    room = max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else sys.maxsize
     for line in [list(columns), *cells]:
         text = "  ".join(
             cell.rjust(width) if right else cell.ljust(width)
