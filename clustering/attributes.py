@@ -13,7 +13,7 @@ from scipy import sparse
 
 from .tokens import MEASURE_PATTERN, IntArray, Kind, Tokens
 
-VARIANT_UNITS = frozenset({"gb", "tb", "mb", "pack", "ml", "oz", "lb", "g", "mah", "ft", "m", "port"})
+VARIANT_UNITS = frozenset({"gb", "tb", "mb", "pack", "ml", "oz", "lb", "g", "mah", "ft", "m", "port", "th"})
 VARIANT_WEIGHT = 8.0  # the units products are sold by: a difference is another product
 MEASURE_WEIGHT = 3.0  # other units are rounded and measured in many ways
 COLOUR_WEIGHT = 5.0

@@ -56,6 +56,7 @@ UNITS = {
     "core": "core cores",
     "port": "port ports",
     "place": "place places",
+    "th": "th st nd rd",
 }
 UNIT_OF = {spelling: unit for unit, spellings in UNITS.items() for spelling in spellings.split()}
 COLOUR_NAMES = """

@@ -21,7 +21,9 @@ from benchmark_quality_beauty import beauty
 from benchmark_quality_cases import Bench, Case, RememberingEmbedder, abt_buy, gift_cards, pricerunner, toys
 from benchmark_quality_table import markdown, missed, setup
 
-from indexer.embedders.text import TextEmbedder
+from indexer.catalogue import CatalogueError
+from indexer.embedders.text import ModelUnavailable, TextEmbedder
+from indexer.store import StoreLocked
 
 ROOT = Path(__file__).resolve().parents[1]
 CASES: Mapping[str, Callable[[Bench], Iterator[Case]]] = {
@@ -45,10 +47,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="assort-quality-") as temporary:
         work = asked.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
-        embedder = RememberingEmbedder(TextEmbedder())
-        bench = Bench(asked.data, work, embedder, asked.seed, say)
-        cases = [case for name in asked.only or CASES for case in CASES[name](bench)]
-    made_with = setup(embedder.name, asked.seed)
+        try:
+            bench = Bench(asked.data, work, RememberingEmbedder(TextEmbedder()), asked.seed, say)
+            cases = [case for name in asked.only or CASES for case in CASES[name](bench)]
+        except (CatalogueError, ModelUnavailable, StoreLocked) as error:
+            say(str(error))
+            return 1
+    made_with = setup(bench.embedder.name, asked.seed)
+    report(asked, cases, made_with)
+    return 0
+
+
+def report(asked: argparse.Namespace, cases: Sequence[Case], made_with: Mapping[str, str]) -> None:
+    """Write the page, the figures, and what misses its target."""
     if not asked.only:
         asked.table.write_text(markdown(cases, made_with), encoding="utf-8")
         say(f"wrote {asked.table}")
@@ -59,7 +70,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(figures)
     for miss in missed(cases):
         say(f"missed: {miss}")
-    return 0
 
 
 def options() -> argparse.ArgumentParser:

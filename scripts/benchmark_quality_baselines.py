@@ -1,6 +1,6 @@
 """What `assort` is measured against: the pipeline it replaces, and plain rankings. Arrays in, arrays out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 
 import numpy as np
@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from clustering.kmeans import kmeans
+from indexer.embedders.terms import words
 
 Rows = NDArray[np.int64]
 Vectors = NDArray[np.float32]
 
 _PACKAGES = ("umap", "hdbscan", "networkx")
+_NEAREST_TITLES, _DENSITY = 10, 0.1  # chosen on PriceRunner with its truth in sight, to the baseline's advantage
 _BLOCK = 1000  # rows scored at once: a block of scores is _BLOCK * n floats
 
 
@@ -53,6 +55,56 @@ def umap_hdbscan(vectors: Vectors, *, seed: int) -> Rows:
     squeezed = umap.UMAP(n_components=50, metric="cosine", random_state=seed, n_jobs=1).fit_transform(vectors)
     found = hdbscan.HDBSCAN(min_cluster_size=20, core_dist_n_jobs=1).fit_predict(squeezed)
     return np.asarray(found, dtype=np.int64)
+
+
+def words_and_numbers(titles: Sequence[str], sources: Rows, *, seed: int) -> Rows:
+    """Join the nearest titles by their words where the numbers of one are all in the other, and cut by Leiden.
+
+    What a person would write in an afternoon: TF-IDF, nearest neighbours, the constant Potts model (Traag, Van Dooren
+    and Nesterov, PRE 2011). Two near titles of one source are an edge of weight -1.
+
+    Args:
+        titles: n titles.
+        sources: int64 (n,), who offers the row, -1 where unknown.
+        seed: Of Leiden.
+
+    Returns:
+        int64 (n,).
+    """
+    import igraph
+    import leidenalg
+
+    first, second, weight = _near_titles(titles)
+    numbers = [frozenset(word for word in words(title) if any(map(str.isdigit, word))) for title in titles]
+    kept = np.array([_agree(numbers[a], numbers[b]) for a, b in zip(first.tolist(), second.tolist(), strict=True)])
+    rivals = (sources[first] == sources[second]) & (sources[first] >= 0)
+    weight, kept = np.where(rivals, -1.0, weight), kept | rivals
+    graph = igraph.Graph(len(titles), edges=np.column_stack([first, second])[kept])
+    found = leidenalg.find_partition(
+        graph, leidenalg.CPMVertexPartition, weights=weight[kept], resolution_parameter=_DENSITY, seed=seed
+    )
+    return np.asarray(found.membership, dtype=np.int64)
+
+
+def _near_titles(titles: Sequence[str]) -> tuple[Rows, Rows, NDArray[np.float64]]:
+    """Find the nearest titles of each by the cosine of their word weights: each pair once, with its cosine."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.neighbors import NearestNeighbors
+
+    weighted = TfidfVectorizer(analyzer=words, dtype=np.float32).fit_transform(titles)
+    neighbours = min(_NEAREST_TITLES + 1, len(titles))  # the title itself among them
+    nearest = NearestNeighbors(n_neighbors=neighbours, metric="cosine", algorithm="brute").fit(weighted)
+    distance, near = nearest.kneighbors(weighted)
+    row = np.repeat(np.arange(len(titles), dtype=np.int64), near.shape[1])
+    low, high = np.minimum(row, near.ravel()), np.maximum(row, near.ravel())
+    keys, where = np.unique(low * len(titles) + high, return_index=True)
+    other = keys // len(titles) != keys % len(titles)
+    where = where[other]
+    return low[where], high[where], 1.0 - distance.ravel()[where].astype(np.float64)
+
+
+def _agree(one: frozenset[str], other: frozenset[str]) -> bool:
+    return bool(one) == bool(other) and (one <= other or other <= one)
 
 
 def label_propagation(pairs: Rows, n: int) -> Rows:

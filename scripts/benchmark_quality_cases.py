@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from benchmark_quality_baselines import cells
+from benchmark_quality_baselines import cells, words_and_numbers
 from benchmark_quality_scores import Rows, Scores, agreement_scores, identity_scores, matching_scores, size_scores
 from numpy.typing import NDArray
 from scipy import sparse
@@ -23,6 +23,10 @@ from indexer.store import Embedded, ProductStore, open_store
 from service.runs import KINDS, ClusterOptions, cluster
 
 OLD_K = 20  # cells of the k-means this project replaces
+WORDS_AND_NUMBERS = (
+    "Words and numbers: the ten nearest titles by TF-IDF, joined where the numbers of one are all in the other, two of "
+    "one shop set against each other, cut by Leiden."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +115,15 @@ def pricerunner(bench: Bench) -> Iterator[Case]:
         given = "and the merchant given as `source`" if "source" in mapping else "nothing else is given"
         records = read_catalogue(file, format="table", header=False, mapping=mapping)
         with bench.clustered(name, records, ["identity"]) as store:
-            taken = store.take(("fields", "identity", "identity_cell"), vector="text")
+            taken = store.take(("title", "source", "fields", "identity", "identity_cell"), vector="text")
         truth = numbered([own["cluster_id"] for own in taken.columns["fields"]])
         products = len(np.unique(truth))
-        bench.say(f"{name}: k-means at the true k of {products:,}")
+        bench.say(f"{name}: baselines")
         yield Case(
             name,
             f"PriceRunner, identity from {how}",
             f"{len(truth):,} shop offers of {products:,} products; the title is embedded, {given}. Precision, recall "
-            "and F1 over all pairs of offers in one cluster.",
+            f"and F1 over all pairs of offers in one cluster. {WORDS_AND_NUMBERS}",
             {method: identity_scores(labels, truth) for method, labels in _identities(taken, products, bench.seed)},
         )
 
@@ -135,7 +139,7 @@ def abt_buy(bench: Bench) -> Iterator[Case]:
         for shop in ("Abt", "Buy")
     )
     with bench.clustered("abt_buy", records, ["identity"]) as store:
-        taken = store.take(("source", "identity", "identity_cell"), vector="text")
+        taken = store.take(("title", "source", "identity", "identity_cell"), vector="text")
     known = pd.read_csv(folder / "abt_buy_perfectMapping.csv", dtype=str)
     matches = rows_of(taken.ids, known[["idAbt", "idBuy"]].to_numpy())
     n, sides = len(taken.ids), numbered(taken.columns["source"])
@@ -147,7 +151,7 @@ def abt_buy(bench: Bench) -> Iterator[Case]:
         "Abt-Buy, identity across two shops",
         f"{n:,} products of two shops, {len(matches):,} true matches; title and description are embedded, the shop "
         "given as `source`; no label is used. Precision, recall and F1 over pairs across the shops in one cluster; "
-        "B-cubed and ARI against the connected components of the matches.",
+        f"B-cubed and ARI against the connected components of the matches. {WORDS_AND_NUMBERS}",
         {
             method: matching_scores(labels, matches, sides, truth)
             for method, labels in _identities(taken, products, bench.seed)
@@ -200,10 +204,13 @@ def toys(bench: Bench) -> Iterator[Case]:
 
 
 def _identities(taken: Embedded, products: int, seed: int) -> Iterator[tuple[str, Rows]]:
-    """Give the product's two identity labels, then k-means with the old k and with the true one."""
+    """Give the product's two identity labels, then words and numbers, k-means with the old k and with the true one."""
     assert taken.vectors is not None
+    sources = numbered(taken.columns["source"])
     yield "identity", _labels(taken, "identity")
     yield "identity_cell", _labels(taken, "identity_cell")
+    titles = [title or "" for title in taken.columns["title"]]
+    yield "words and numbers", words_and_numbers(titles, sources, seed=seed)
     yield f"k-means, k = {OLD_K}", cells(taken.vectors, OLD_K, seed=seed)
     yield f"k-means, true k = {products:,}", cells(taken.vectors, products, seed=seed)
 

@@ -45,7 +45,7 @@ TARGETS: Mapping[tuple[str, str], Target] = {
     ("beauty_ranking", "recall@10"): Target(0.56),
     ("beauty_complementary", "hidden pairs inside one cluster"): Target(0.72),
     ("beauty_complementary", "random pairs inside one cluster"): Target(0.025, at_most=True),
-    ("beauty_complementary", "products left out"): Target(0.0, at_most=True),
+    ("beauty_complementary", "products left out"): Target(0, at_most=True),
 }
 
 
@@ -116,7 +116,9 @@ def shown(value: float) -> str:
     """Write a count with separators, a share without its leading zero, and a small share with more digits."""
     if isinstance(value, int):
         return f"{value:,}"
-    return re.sub(r"^(-?)0\.", r"\1.", f"{value:.3f}" if abs(value) >= 0.1 or value == 0 else f"{value:.5f}")
+    size = abs(value)
+    digits = 3 if size >= 0.1 or size == 0 else 4 if size >= 0.01 else 5
+    return re.sub(r"^(-?)0\.", r"\1.", f"{value:.{digits}f}")
 
 
 def _version(distribution: str) -> str:

@@ -138,6 +138,18 @@ def test_common_neighbours_agree_with_counting_them_by_hand(script, seed):
     assert script("baselines").common_neighbours(linked(pairs, 25), 4).tolist() == expected
 
 
+def test_words_and_numbers_join_offers_and_keep_another_size_and_the_same_shop_apart(script):
+    titles = ["nova x2 64 gb", "nova x2 64gb black", "nova x2 128gb", "nova x2 64gb black", "red lamp", "red lamp e27"]
+    join = script("baselines").words_and_numbers
+    titles += [f"thing {i} of {i + 100}" for i in range(6)]
+    labels = join(titles, np.full(12, -1), seed=0)
+    assert labels[0] == labels[1] == labels[3]
+    assert len({*labels[[0, 2, 4, 5]], *labels[6:]}) == 10
+    apart = join(titles, np.array([0, 1, 1, 1, *range(2, 10)]), seed=0)
+    assert apart[1] != apart[3]
+    assert apart[0] in (apart[1], apart[3])
+
+
 def test_label_propagation_finds_two_triangles_and_leaves_a_stranger_alone(script):
     pytest.importorskip("networkx")
     labels = script("baselines").label_propagation(np.array([[0, 1], [1, 2], [0, 2], [3, 4], [4, 5], [3, 5]]), 7)
@@ -185,6 +197,13 @@ def test_without_catalogues_it_says_so_and_fails(script, tmp_path, capsys):
     assert said == f"there are no catalogues at '{tmp_path / 'absent'}': say with --data where they are\n"
 
 
+def test_a_missing_catalogue_is_named(script, tmp_path, capsys, monkeypatch, embedder):
+    monkeypatch.setattr(script(), "TextEmbedder", lambda: embedder)
+    monkeypatch.setattr(script(), "missing_packages", list)
+    assert script().main(["--data", str(tmp_path), "--only", "toys"]) == 1
+    assert capsys.readouterr().err.startswith(str(tmp_path / "amazon_toys" / "amazon_co-ecommerce_sample.csv.gz"))
+
+
 @pytest.fixture
 def two_shops(tmp_path):
     """Two invented shops with 24 products each, named alike but for one word."""
@@ -209,7 +228,13 @@ def test_two_shops_are_graded_from_their_files_to_their_labels_and_embedded_once
     assert first == second
     assert (embedded, len(embedder.embedded)) == (48, 48)
     assert first.scores["identity"]["F1"] == first.scores["identity"]["B-cubed F1"] == 1
-    assert list(first.scores) == ["identity", "identity_cell", "k-means, k = 20", "k-means, true k = 24"]
+    assert list(first.scores) == [
+        "identity",
+        "identity_cell",
+        "words and numbers",
+        "k-means, k = 20",
+        "k-means, true k = 24",
+    ]
     assert said[:2] == ["abt_buy: indexing", "abt_buy: 48 products, 48 of them embedded now"]
 
 
@@ -223,7 +248,13 @@ def test_shop_offers_are_graded_with_and_without_their_shop(script, tmp_path, em
     titles, sources = cases.pricerunner(cases.Bench(tmp_path, tmp_path / "work", memory, 0, lambda text: None))
     assert len(embedder.embedded) == 12
     assert titles.protocol.startswith("24 shop offers of 12 products; the title is embedded, nothing else is given.")
-    assert list(titles.scores) == ["identity", "identity_cell", "k-means, k = 20", "k-means, true k = 12"]
+    assert list(titles.scores) == [
+        "identity",
+        "identity_cell",
+        "words and numbers",
+        "k-means, k = 20",
+        "k-means, true k = 12",
+    ]
     assert sources.scores["identity"] == {
         "precision": 1.0, "recall": 1.0, "F1": 1.0, "B-cubed F1": 1.0, "ARI": 1.0, "clusters": 12
     }  # fmt: skip

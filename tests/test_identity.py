@@ -293,3 +293,13 @@ def test_two_shops_find_the_products_they_both_sell():
 
     assert links(refine_identity(vectors, titles, cells), pairs, shops).f1 > 0.78
     assert links(refine_identity(vectors, titles, cells, sources=shops), pairs, shops).f1 > 0.87
+
+
+def test_a_banner_for_another_birthday_is_another_product():
+    titles = [
+        f"perfectly pink party happy {age} birthday paper flag bunting" for age in ("18th", "21 st", "40th", "18 th")
+    ]
+    titles += [f"{colour} wooden toy train number {n}" for n, colour in enumerate(("oak", "elm", "ash", "fir", "yew"))]
+    labels = refine_identity(np.eye(9, 16, dtype=np.float32), titles, np.zeros(9, np.int64))
+    assert labels[0] == labels[3]
+    assert len(set(labels[:3].tolist())) == 3
