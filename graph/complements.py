@@ -26,6 +26,10 @@ DAMPING = 0.5
 NEARNESS = 8
 """Power of a cosine by which a neighbour lends its links: the near-identical count, the merely related hardly do."""
 
+POPULAR = 1000
+"""Links of a product beyond which sharing it no longer makes two others candidates for likeness: it is linked to
+everything, and looking at all it is linked to would take time that grows with the square of the catalogue."""
+
 BLOCK = 256
 """Products ranked at once: bounds memory, whatever their number."""
 
@@ -116,7 +120,10 @@ class ComplementRanker:
         self._baskets = (links + sparse.eye_array(n, dtype=np.float32)).tocsr()
         length = self._baskets.sum(axis=1)
         self._damped = (self._baskets @ sparse.diags_array((length.mean() / length) ** (DAMPING / 2))).tocsr()
-        self._damped_by_link = self._damped.T.tocsr()
+        telling = sparse.diags_array((np.diff(self._baskets.indptr) <= POPULAR).astype(np.float32))
+        self._telling = (self._damped @ telling).tocsr()
+        self._telling.eliminate_zeros()
+        self._by_telling = self._telling.T.tocsr()
         self._norm = np.sqrt(self._damped.multiply(self._damped).sum(axis=1))
         self._likeness = _likeness_matrix(likeness, n)
         self._alike = self._likeness.sign()
@@ -130,6 +137,7 @@ class ComplementRanker:
         limit: int,
         *,
         new_only: bool = False,
+        more_new: int = 0,
         apart: Sequence[NDArray[np.int64]] = (),
         allowed: NDArray[np.bool_] | None = None,
     ) -> Complements:
@@ -139,19 +147,20 @@ class ComplementRanker:
             rows: int64 (q,), row numbers.
             limit: Most answers a product, 1 or more.
             new_only: Leave out what also_buy or bought_together already links to the product, either way.
+            more_new: Besides, so many of the best that are not linked yet.
             apart: Labels int64 (n,): answers never share one with the product. Its identity group is not its own
                 complement; its similarity cluster holds its substitutes.
             allowed: bool (n,), the products that may be answers; all when None.
 
         Returns:
-            Answers with a positive score, best first, among equals the lower row number first.
+            Up to limit + more_new answers with a positive score, best first, among equals the lower row number first.
 
         Raises:
             ValueError: If a row number lies outside the catalogue, limit is below 1, or an array has another length.
         """
         self._check(rows, limit, [*apart, *([] if allowed is None else [allowed])])
         blocks = [
-            self._rank_block(rows[start : start + BLOCK], limit, new_only, apart, allowed)
+            self._rank_block(rows[start : start + BLOCK], limit, new_only, more_new, apart, allowed)
             for start in range(0, max(len(rows), 1), BLOCK)
         ]
         return Complements(*(np.concatenate([getattr(b, f.name) for b in blocks]) for f in fields(Complements)))
@@ -161,12 +170,27 @@ class ComplementRanker:
         rows: NDArray[np.int64],
         limit: int,
         new_only: bool,
+        more_new: int,
         apart: Sequence[NDArray[np.int64]],
         allowed: NDArray[np.bool_] | None,
     ) -> Complements:
-        scores = self._scores(rows)
-        if new_only:
-            scores -= scores.multiply(self._pairs[rows])
+        scores = self._permitted(self._scores(rows), rows, apart, allowed)
+        if new_only or more_new:
+            new = scores - scores.multiply(self._pairs[rows])
+        chosen = _best(new if new_only else scores, limit)
+        if more_new:
+            chosen = chosen.maximum(_best(new, more_new))
+        row, target, score = _in_order(chosen)
+        return self._explain(rows, row, target, score, limit + more_new)
+
+    def _permitted(
+        self,
+        scores: sparse.csr_array,
+        rows: NDArray[np.int64],
+        apart: Sequence[NDArray[np.int64]],
+        allowed: NDArray[np.bool_] | None,
+    ) -> sparse.csr_array:
+        """Keep the positive scores of those that may be answers."""
         scores = scores.tocoo()
         source, target = rows[scores.row], scores.col
         keep = (scores.data > 0) & (source != target)
@@ -174,15 +198,13 @@ class ComplementRanker:
             keep &= labels[source] != labels[target]
         if allowed is not None:
             keep &= allowed[target]
-        row, column, score = _first(scores.row[keep], target[keep], scores.data[keep], limit)
-        return self._explain(rows, row, column, score, limit)
+        return sparse.csr_array((scores.data[keep], (scores.row[keep], target[keep])), shape=scores.shape)
 
     def _scores(self, rows: NDArray[np.int64]) -> sparse.csr_array:
         """Add what was observed (also_buy 1/2 from either side, a basket 1, also_view 1/10) to what is expected."""
-        gram = (self._damped[rows] @ self._damped_by_link).tocsr()
-        gram.sort_indices()
-        spans = zip(rows, gram.indptr[:-1], gram.indptr[1:], strict=True)
-        fit = [self._fit(row, gram.indices[a:b], gram.data[a:b]) for row, a, b in spans]
+        shared = (self._telling[rows] @ self._by_telling).tocsr()
+        spans = zip(rows, shared.indptr[:-1], shared.indptr[1:], strict=True)
+        fit = [self._fit(row, shared.indices[a:b], shared.data[a:b]) for row, a, b in spans]
         lengths = [len(alike) for alike, _ in fit]
         fitted = sparse.csr_array(
             (
@@ -201,13 +223,15 @@ class ComplementRanker:
         """Explain a row of links by those most like it: their row numbers and weights."""
         likest = products / self._norm[others]
         likest[others == row] = -1
-        chosen = np.argsort(-likest, kind="stable")[:ALIKE]
-        chosen = np.sort(chosen[likest[chosen] > 0])
-        alike = others[chosen].astype(np.int64)
+        if len(others) > ALIKE:
+            nearest = np.argpartition(-likest, ALIKE - 1)[:ALIKE]
+            others, likest = others[nearest], likest[nearest]
+        alike = np.sort(others[likest > 0]).astype(np.int64)
         corner = self._damped[alike]
         gram = (corner @ corner.T).toarray()
         gram[np.diag_indices_from(gram)] += RIDGE
-        return alike, np.linalg.solve(gram, products[chosen]).astype(np.float32)
+        shared = (corner @ self._damped[[row]].T).toarray().ravel()
+        return alike, np.linalg.solve(gram, shared).astype(np.float32)
 
     def _explain(
         self,
@@ -267,14 +291,30 @@ def _likeness_matrix(likeness: tuple[NDArray[np.int64], NDArray[np.float32]] | N
     return sparse.csr_array((similarities[found] ** NEARNESS, (row, indices[found])), shape=(n, n), dtype=np.float32)
 
 
-def _first(
-    row: NDArray[np.int64], column: NDArray[np.int64], score: NDArray[np.float32], limit: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Keep the `limit` best entries of each row, best first, among equals the lower column first."""
-    order = np.lexsort((column, -score, row))
-    row, column, score = row[order], column[order], score[order]
-    kept = np.arange(len(row)) - np.searchsorted(row, row) < limit
-    return row[kept], column[kept].astype(np.int64), score[kept]
+def _best(scores: sparse.csr_array, limit: int) -> sparse.csr_array:
+    """Keep the `limit` largest positive entries of each row, among equals the lower columns."""
+    scores.sort_indices()
+    keep = scores.data > 0
+    for start, end in zip(scores.indptr[:-1], scores.indptr[1:], strict=True):
+        row, positive = scores.data[start:end], keep[start:end]
+        if np.count_nonzero(positive) > limit:
+            least = np.partition(row, len(row) - limit)[len(row) - limit]
+            positive &= row >= least
+            equals = np.flatnonzero(row == least)
+            positive[equals[limit - np.count_nonzero(row > least) :]] = False
+    rows = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
+    return sparse.csr_array((scores.data[keep], (rows[keep], scores.indices[keep])), shape=scores.shape)
+
+
+def _in_order(scores: sparse.csr_array) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """List the entries of each row, largest first, among equals the lower column first."""
+    entries = scores.tocoo()
+    order = np.lexsort((entries.col, -entries.data, entries.row))
+    return (
+        entries.row[order].astype(np.int64),
+        entries.col[order].astype(np.int64),
+        entries.data[order].astype(np.float32),
+    )
 
 
 def _pairwise(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.complements import ComplementRanker, Complements, Why
+from graph.complements import ComplementRanker, Why
 from indexer.store import COMPLEMENTS, Condition, Hit, Payload, ProductStore
 
 from .lookup import Answer
@@ -45,28 +45,23 @@ def complement_payloads(
     groups = np.where(identity < 0, identity.max(initial=-1) + 1 + np.arange(len(ids)), identity)
     for start in range(0, len(ids), _BLOCK):
         rows = np.arange(start, min(start + _BLOCK, len(ids)))
-        ranked = ranker.rank(rows, KEPT_ANY, apart=[groups]), ranker.rank(rows, KEPT_NEW, new_only=True, apart=[groups])
+        answers = ranker.rank(rows, KEPT_ANY, more_new=KEPT_NEW, apart=[groups])
+        why = answers.why
+        counts = np.select([why == reason for reason in _WORDS], [getattr(answers, e) for e, _ in _WORDS.values()])
+        known = (answers.bought > 0) | (answers.together > 0)
         for position, row in enumerate(rows):
-            found: dict[str, tuple[float, int, int, int]] = {}
-            for answers in ranked:
-                found.update(_evidence(answers, position, ids))
-            best = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
-            columns = zip(*(evidence for _, evidence in best), strict=True) if best else ((), (), (), ())
-            names = ("score", "why", "count", "known")
-            yield ids[row], {"ids": [i for i, _ in best], **dict(zip(names, map(list, columns), strict=True))}
+            there = answers.target[position] >= 0
+            yield (
+                ids[row],
+                {
+                    "ids": [ids[target] for target in answers.target[position][there]],
+                    "score": answers.score[position][there].round(5).tolist(),
+                    "why": why[position][there].tolist(),
+                    "count": counts[position][there].tolist(),
+                    "known": known[position][there].astype(int).tolist(),
+                },
+            )
         progress(len(rows))
-
-
-def _evidence(answers: Complements, position: int, ids: Sequence[str]) -> dict[str, tuple[float, int, int, int]]:
-    """Read one product's answers as id -> (score, why, count, known)."""
-    found = {}
-    why = answers.why[position]
-    for column in np.flatnonzero(why >= 0):
-        counted = getattr(answers, _WORDS[Why(why[column])][0])[position, column]
-        known = any(getattr(answers, kind)[position, column] > 0 for kind in ("bought", "together"))
-        score = round(float(answers.score[position, column]), 5)
-        found[ids[answers.target[position, column]]] = (score, int(why[column]), int(counted), int(known))
-    return found
 
 
 def complements(

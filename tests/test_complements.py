@@ -85,6 +85,33 @@ def test_new_only_leaves_out_what_is_already_linked_as_bought():
     assert answers(phone_ranker().rank(rows(3), 5, new_only=True)) == [5]
 
 
+def test_more_new_adds_the_best_that_are_not_linked_yet_below_the_best_of_all():
+    found = phone_ranker().rank(rows(0), 1, more_new=1)
+    assert answers(found) == [3, 4]
+    assert found.target.shape == (1, 2)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_and_the_best_new_ones_are_those_of_the_two_separate_rankings(seed):
+    rng = np.random.default_rng(seed)
+    ranker = ComplementRanker(*(random_links(60, 300, rng) for _ in range(3)), 60)
+    every = np.arange(60)
+    both = ranker.rank(every, 5, more_new=7)
+    best, new = ranker.rank(every, 5), ranker.rank(every, 7, new_only=True)
+    for row in range(60):
+        assert set(answers(both, row)) == set(answers(best, row)) | set(answers(new, row))
+        assert np.all(np.diff(both.score[row]) <= 0)
+
+
+def test_sharing_only_what_everybody_buys_makes_no_product_alike(monkeypatch):
+    star = links(*((0, spoke) for spoke in range(1, 8)))
+    alike = ComplementRanker(star, Links.none(), Links.none(), 8).rank(rows(3), 9)
+    assert answers(alike)[0] == 0
+    assert set(answers(alike)) > {0, 1, 2}
+    monkeypatch.setattr("graph.complements.POPULAR", 1)  # of links, counting oneself: nothing here is rarer
+    assert answers(ComplementRanker(star, Links.none(), Links.none(), 8).rank(rows(3), 9)) == [0]
+
+
 def test_answers_never_share_a_label_that_keeps_products_apart():
     similarity = rows(0, 0, 1, 2, 3, 0)
     assert answers(phone_ranker().rank(rows(0), 5, apart=[similarity])) == [3, 2, 4]
