@@ -10,8 +10,8 @@ def keep_numbers(labels: Labels, previous: Labels) -> Labels:
     """Renumber clusters so that each one that lives on keeps its number.
 
     A new cluster takes an old number when the two are each other's largest overlap (Greene, Doyle & Cunningham 2010
-    match communities over time the same way, by Jaccard above a threshold). Every other cluster gets a number never
-    used before, larger clusters first.
+    match communities over time the same way, by Jaccard above a threshold). Every other cluster gets a number above
+    all old ones, larger clusters first.
 
     Args:
         labels: int64 (n,), the new clusters, numbered in any way; -1 is noise and stays.

@@ -127,7 +127,7 @@ def lift_edges(links: Links, n: int) -> Edges:
 def view_edges(viewed: Links, n: int) -> Edges:
     """Join products viewed by the same shoppers, weight 1 each.
 
-    That equals the cosine of two identical vectors, the heaviest edge `knn_edges` makes: what a shopper looked at
+    That is about what `knn_edges` gives a typical nearest neighbour: what a shopper looked at
     instead counts like the closest likeness of text or image.
 
     Args:
@@ -144,7 +144,7 @@ def view_edges(viewed: Links, n: int) -> Edges:
 
 
 def shopper_edges(bought: Links, viewed: Links, together: Links, n: int) -> Edges:
-    """Join products that shoppers put beside each other: also_buy by lift, baskets on top, also_view at half.
+    """Join products that shoppers put beside each other: also_buy by lift, baskets on top, also_view least.
 
     Args:
         bought: also_buy links.

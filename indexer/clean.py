@@ -91,6 +91,11 @@ def clean_title(value: Any) -> str:
     return "" if _CODE.search(text) else text
 
 
+def clean_url(text: str) -> str:
+    """Take what cannot be printed or stored out of an address; its entities are its own."""
+    return text.strip() if text.isprintable() else "".join(c for c in text if c.isprintable()).strip()
+
+
 def clean_id(value: Any) -> str:
     """Read a product id: a text or a number, without white space around it; empty for anything else."""
     if isinstance(value, list | tuple | set | dict):

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -147,45 +147,56 @@ class _Writer:
     def write(self, batch: Sequence[Product | Rejected]) -> None:
         """Reject, drop duplicates and unchanged products, embed and upsert the rest."""
         self.summary.read += len(batch)
-        texts: dict[str, str] = {}
         usable: list[Product] = []
         for record in batch:
             if isinstance(record, Product):
-                texts[record.product_id] = text = embedding_text(record, self.text_fields)
-                if text:
+                if embedding_text(record, self.text_fields):
                     usable.append(record)
                     continue
+                self.seen.add([(record.product_id, -1)])  # not missing from the catalogue, and poorer than any other
                 record = Rejected(record.line, _NOTHING_TO_EMBED, record.file, f"product_id {record.product_id}")
             self.summary.rejected[record.reason] += 1
             self.on_rejected(record)
         self._note_fields(usable)
-        products = self._without_duplicates(usable)
-        stored = self.store.stored([product.product_id for product in products])
-        points = [self._point(product, texts[product.product_id], stored) for product in products]
+        products, replacing = self._without_duplicates(usable)
+        texts = {product.product_id: embedding_text(product, self.text_fields) for product in products}
+        stored = self.store.stored(list(texts))
+        points = [self._point(product, texts[product.product_id], stored, replacing) for product in products]
         self._upsert([point for point in points if point is not None], texts, stored)
 
-    def _without_duplicates(self, products: Sequence[Product]) -> list[Product]:
-        """Keep the richest record of each id, among this batch and all before it; the first of equals."""
-        best = self.seen.richness([product.product_id for product in products])
-        kept: dict[str, Product] = {}
+    def _without_duplicates(self, products: Sequence[Product]) -> tuple[list[Product], set[str]]:
+        """Keep the richest record of each id, among this batch and all before it; the first of equals.
+
+        Returns:
+            The products kept, and the ids of those that replace a poorer record of an earlier batch.
+        """
+        before = self.seen.richness([product.product_id for product in products])
+        best, kept = dict(before), dict[str, Product]()
         for product in products:
             rich, known = richness(product), best.get(product.product_id)
-            if known is not None:
+            if known is not None and known >= 0:
                 self.summary.duplicates += 1
             if known is None or rich > known:
                 kept[product.product_id] = product
                 best[product.product_id] = rich
         self.seen.add(list(best.items()))
-        return list(kept.values())
+        return list(kept.values()), {product_id for product_id in kept if before.get(product_id, -1) >= 0}
 
-    def _point(self, product: Product, text: str, stored: Mapping[str, Stored]) -> NewPoint | None:
-        """Describe what to write of a product; None when the store has it already."""
+    def _point(
+        self, product: Product, text: str, stored: Mapping[str, Stored], replacing: Collection[str]
+    ) -> NewPoint | None:
+        """Describe what to write of a product; None when the store has it, or a richer one of its catalogue."""
         before = stored.get(product.product_id)
         record, fingerprint = record_hash(to_payload(product)), text_hash(text, self.embedder.name)
+        if before is not None and record in before.superseded:
+            return None
         if before is not None and before.record_hash == record and before.text_hash == fingerprint:
             self.summary.unchanged += 1
             return None
-        return NewPoint(product, None, terms(terms_text(product)), fingerprint, record)
+        superseded: tuple[str, ...] = ()
+        if before is not None and product.product_id in replacing and before.record_hash != record:
+            superseded = (*before.superseded, before.record_hash)
+        return NewPoint(product, None, terms(terms_text(product)), fingerprint, record, superseded)
 
     def _upsert(self, points: Sequence[NewPoint], texts: Mapping[str, str], stored: Mapping[str, Stored]) -> None:
         """Embed what needs it and write all."""

@@ -163,12 +163,13 @@ def gift_cards(bench: Bench) -> Iterator[Case]:
     """Count the clusters of a catalogue that has no truth."""
     records = read_catalogue(bench.data / "amazon_gift_cards_2018" / "meta_Gift_Cards.json.gz")
     with bench.clustered("gift_cards", records) as store:
-        taken = store.take(KINDS)
+        kinds = _found(store)
+        taken = store.take(kinds)
     yield Case(
         "gift_cards",
         "Gift cards (Amazon 2018), counts",
         f"{len(taken.ids):,} products; there is no truth to grade against.",
-        {kind: size_scores(_labels(taken, kind)) for kind in KINDS},
+        {kind: size_scores(_labels(taken, kind)) for kind in kinds},
     )
 
 
@@ -187,12 +188,13 @@ def toys(bench: Bench) -> Iterator[Case]:
         },
     )
     with bench.clustered("toys", records) as store:
-        taken = store.take(("categories", *KINDS))
+        kinds = _found(store)
+        taken = store.take(("categories", *kinds))
     first = [path[0] if path else None for path in taken.columns["categories"]]
     shelf = numbered(first)
     placed = shelf >= 0
     similarity = _labels(taken, "similarity")
-    scores: dict[str, Scores] = {kind: size_scores(_labels(taken, kind)) for kind in KINDS}
+    scores: dict[str, Scores] = {kind: size_scores(_labels(taken, kind)) for kind in kinds}
     scores["similarity"] = {**scores["similarity"], **agreement_scores(similarity[placed], shelf[placed])}
     yield Case(
         "toys",
@@ -213,6 +215,11 @@ def _identities(taken: Embedded, products: int, seed: int) -> Iterator[tuple[str
     yield "words and numbers", words_and_numbers(titles, sources, seed=seed)
     yield f"k-means, k = {OLD_K}", cells(taken.vectors, OLD_K, seed=seed)
     yield f"k-means, true k = {products:,}", cells(taken.vectors, products, seed=seed)
+
+
+def _found(store: ProductStore) -> list[str]:
+    """Name the kinds of cluster the run made: without links there are no complementary ones."""
+    return [kind for kind in KINDS if kind in store.readable_labels()]
 
 
 def _labels(taken: Embedded, name: str) -> Rows:

@@ -1,12 +1,10 @@
 """A stored catalogue as rows: the one place where product ids meet row numbers."""
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from graph.shoppers import Links
@@ -51,28 +49,61 @@ def take_catalogue(store: ProductStore, progress: Done = lambda done: None) -> C
     Raises:
         LookupError: If the store holds no products.
     """
-    taken = store.take(("title", "brand", "source", *LINK_NAMES, *LABELS), vector="text", progress=progress)
-    assert taken.vectors is not None
-    rows = pd.Index(taken.ids)
+    names = ("title", "brand", "source")
+    ids: list[str] = []
+    texts: dict[str, list[str]] = {name: [] for name in names}
+    labels: dict[str, list[int]] = {name: [] for name in LABELS}
+    links = {name: _LinkReader() for name in LINK_NAMES}
+    numbers: dict[str, int] = {}
+    vectors: list[NDArray[np.float32]] = []
+    for page in store.pages((*names, *LABELS, *LINK_NAMES), vector="text"):
+        vectors.append(np.array([found.vectors["text"] for found in page], dtype=np.float32))
+        for found in page:
+            payload = found.payload
+            ids.append(payload["product_id"])
+            for name in names:
+                texts[name].append(payload.get(name) or "")
+            for label, column in labels.items():
+                column.append(payload.get(label, -1))
+            for name, reader in links.items():
+                reader.add(payload.get(name, ()), numbers)
+        progress(len(page))
+    row_of = np.full(len(numbers), -1, dtype=np.int64)
+    for row, product_id in enumerate(ids):
+        if product_id in numbers:
+            row_of[numbers[product_id]] = row
     return Catalogue(
-        taken.ids,
-        taken.vectors,
-        [title or "" for title in taken.columns["title"]],
-        [brand or "" for brand in taken.columns["brand"]],
-        _numbered(taken.columns["source"]),
-        {name: _linked_rows(rows, taken.columns[name]) for name in LINK_NAMES},
-        {name: np.array([-1 if v is None else v for v in taken.columns[name]], dtype=np.int64) for name in LABELS},
+        ids,
+        np.concatenate(vectors),
+        texts["title"],
+        texts["brand"],
+        _numbered(texts["source"]),
+        {name: reader.links(row_of) for name, reader in links.items()},
+        {name: np.array(column, dtype=np.int64) for name, column in labels.items()},
     )
 
 
-def _numbered(sources: Sequence[str | None]) -> Rows | None:
-    codes, names = pd.factorize(np.array(sources, dtype=object))
-    return codes.astype(np.int64) if len(names) else None
+class _LinkReader:
+    """Keeps the ids a product lists as numbers: as texts, half a million products' lists would take gigabytes."""
+
+    def __init__(self) -> None:
+        self._lengths, self._listed = array("q"), array("q")
+
+    def add(self, listed: Sequence[str], numbers: dict[str, int]) -> None:
+        """Note what the next product lists; an id not numbered yet gets the next number."""
+        self._lengths.append(len(listed))
+        self._listed.extend([numbers.setdefault(product_id, len(numbers)) for product_id in listed])
+
+    def links(self, row_of: Rows) -> Links:
+        """Give the links between rows, without those to products that have no row."""
+        lengths = np.frombuffer(self._lengths, dtype=np.int64)
+        source = np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
+        target = row_of[np.frombuffer(self._listed, dtype=np.int64)] if len(source) else source
+        known = (target >= 0) & (target != source)
+        return Links(source[known], target[known])
 
 
-def _linked_rows(rows: "pd.Index[Any]", lists: Sequence[Sequence[str] | None]) -> Links:
-    lengths = [len(linked) if linked else 0 for linked in lists]
-    source = np.repeat(np.arange(len(lists), dtype=np.int64), lengths)
-    target = rows.get_indexer(list(chain.from_iterable(linked for linked in lists if linked))).astype(np.int64)
-    known = (target >= 0) & (target != source)
-    return Links(source[known], target[known])
+def _numbered(sources: Sequence[str]) -> Rows | None:
+    """Number the sources, -1 for none; None when no product names one."""
+    names = {name: number for number, name in enumerate(dict.fromkeys(filter(None, sources)))}
+    return np.array([names.get(source, -1) for source in sources], dtype=np.int64) if names else None

@@ -75,8 +75,8 @@ def complements(
 ) -> dict[str, list[Answer]]:
     """Find what goes with each product, and why.
 
-    The answers were ranked by the last complementary run, up to 50 a product. A product that run did not know, or that
-    nobody links to anything, borrows from its most similar products.
+    The answers were ranked by the last complementary run, up to 50 a product, and filters choose among these. A product
+    that run did not know, or that nobody links to anything, borrows from its most similar products.
 
     Args:
         store: Where.
@@ -92,17 +92,16 @@ def complements(
     """
     if limit < 1:
         raise ValueError(f"limit must be at least 1, got {limit}")
-    if "complementary" not in store.label_names():
+    unfinished = store.unfinished_labels()
+    if "complementary" not in (*store.label_names(), *unfinished):
         raise LookupError(
             f"collection '{store.name}' has no complements: `assort cluster complementary` ranks them, "
             "from also_buy, also_view and bought_together"
         )
+    for label in unfinished:
+        store.check_label(label)  # half written, the answers beside it may be too
     products = store.get(product_ids)
-    for product_id in product_ids:
-        if product_id not in products:
-            raise LookupError(
-                f"product '{product_id}' is not in collection '{store.name}': `assort search` finds ids by words"
-            )
+    store.check_there(product_ids, products)
     ranked = {i: _ranked(store, products[i], new_only=new_only) for i in product_ids}
     wanted = dict.fromkeys(other for answers in ranked.values() for other, _, _ in answers)
     hits = store.hits([*wanted, *product_ids])

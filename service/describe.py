@@ -34,9 +34,18 @@ def info(store: ProductStore) -> dict[str, Any]:
 
 
 def _cut_short(runs: Sequence[Run]) -> list[Run]:
-    """Find the runs that never ended and that no later run of their kind has made good."""
-    ended = {run.kind: run.run_id for run in runs if run.state == "done"}
-    return [run for run in runs if run.state != "done" and run.run_id > ended.get(run.kind, "")]
+    """Find the runs that never ended and that no later run has made good."""
+    ended: dict[str, str] = {}
+    for run in runs:
+        if run.state == "done":
+            ended.update(dict.fromkeys(_parts(run), run.run_id))
+    broken = (run for run in runs if run.state == "running" or (run.kind == "index" and run.state == "failed"))
+    return [run for run in broken if any(run.run_id > ended.get(part, "") for part in _parts(run))]
+
+
+def _parts(run: Run) -> list[str]:
+    """Name what a run makes good: an index run its kind, a clustering run each kind of cluster it was asked for."""
+    return list(run.parameters["kinds"]) if run.kind == "cluster" else [run.kind]
 
 
 def _origin(run: Run | None) -> dict[str, Any]:

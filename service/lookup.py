@@ -9,7 +9,17 @@ import pandas as pd
 
 from indexer.embedders.terms import terms
 from indexer.embedders.text import TextEmbedder
-from indexer.store import COMPLEMENTS, RECORD_HASH, TEXT_HASH, Condition, Hit, ProductStore
+from indexer.store import (
+    COMPLEMENTS,
+    COMPLEMENTS_HASH,
+    LABELS,
+    RECORD_HASH,
+    SUPERSEDED,
+    TEXT_HASH,
+    Condition,
+    Hit,
+    ProductStore,
+)
 
 MAIN_LABELS = ("identity", "similarity", "complementary")
 _EXPORTED = ("title", "brand", "categories", "price", "image_urls")
@@ -102,9 +112,7 @@ def products(store: ProductStore, *, where: Sequence[Condition] = (), limit: int
 def label_summary(store: ProductStore) -> list[dict[str, Any]]:
     """Say of each label how many clusters it has, how many products they hold, and how large they are."""
     summary = []
-    for name in store.label_names():
-        if name in store.unfinished_labels():
-            continue
+    for name in store.readable_labels():
         sizes = [size for _, size in store.cluster_sizes(name)]
         summary.append(
             {
@@ -152,9 +160,11 @@ def export(store: ProductStore, file: Path) -> int:
     if file.suffix not in _WRITERS:
         raise ValueError(f"'{file}' must end in {', '.join(_WRITERS)}, got '{file.suffix}'")
     for label in store.unfinished_labels():
-        raise LookupError(f"label '{label}' is half written by a run cut short: run `assort cluster all` first")
-    taken = store.take((*_EXPORTED, *MAIN_LABELS))
-    columns = taken.columns
+        store.check_label(label)
+    readable = [label for label in MAIN_LABELS if label in store.readable_labels()]
+    taken = store.take((*_EXPORTED, *readable))
+    nothing = [None] * len(taken.ids)
+    columns = {**dict.fromkeys(MAIN_LABELS, nothing), **taken.columns}
     table = pd.DataFrame(
         {
             "product_id": taken.ids,
@@ -176,14 +186,13 @@ def show(store: ProductStore, product_id: str) -> dict[str, Any]:
     Raises:
         LookupError: If the product is not in the store.
     """
-    payload = store.get([product_id]).get(product_id)
-    if payload is None:
-        raise LookupError(
-            f"product '{product_id}' is not in collection '{store.name}': `assort search` finds ids by words"
-        )
-    hidden = {RECORD_HASH, TEXT_HASH, COMPLEMENTS, *store.unfinished_labels()}
+    products = store.get([product_id])
+    store.check_there([product_id], products)
+    payload = products[product_id]
+    readable = store.readable_labels()
+    hidden = {RECORD_HASH, TEXT_HASH, SUPERSEDED, COMPLEMENTS, COMPLEMENTS_HASH, *LABELS} - set(readable)
     shown = {key: value for key, value in payload.items() if key not in hidden}
-    for label in store.label_names():
+    for label in readable:
         if label in shown:
             shown[f"{label}_size"] = store.count([Condition(label, "=", (shown[label],))])
     return shown

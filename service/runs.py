@@ -83,6 +83,7 @@ def cluster(
     run = new_run("cluster", {"kinds": list(kinds), **asdict(options)})
     with bar("reading the store", store.count()) as done:
         catalogue = take_catalogue(store, done)
+    _check(options, len(catalogue.ids))
     store.records.save_run(run)
     results: dict[str, dict[str, Any]] = {}
     finished = False
@@ -94,6 +95,17 @@ def cluster(
         ended = replace(run, state="done" if finished else "failed", seconds=seconds, results=results)
         store.records.save_run(ended)
     return results
+
+
+def _check(options: ClusterOptions, n: int) -> None:
+    """Refuse what cannot be, before a run begins."""
+    if options.k is not None and not 1 <= options.k <= n:
+        raise ValueError(f"k must be between 1 and {n} for {n} products, got {options.k}")
+    if options.neighbours < 1:
+        raise ValueError(f"neighbours must be at least 1, got {options.neighbours}")
+    for name in ("similarity_resolution", "complementary_resolution"):
+        if not getattr(options, name) > 0:
+            raise ValueError(f"{name} must be greater than 0, got {getattr(options, name)}")
 
 
 def _compute_and_write(
@@ -112,11 +124,21 @@ def _compute_and_write(
     for kind in kinds:
         found, results[kind] = getattr(clustering, kind)()
         labels.update({name: keep_numbers(rows, _previous(store, catalogue, name)) for name, rows in found.items()})
+    if "skipped" in results.get("complementary", {}):
+        _forget(store, "complementary")  # made from links that are gone
     if not labels:
         raise LookupError(f"nothing to cluster: {results[kinds[0]]['skipped']}")
     written = _write(store, catalogue, labels, run_id, clustering.ranker, bar)
     say(f"{written:,} of {len(catalogue.ids):,} products got new labels")
     return results
+
+
+def _forget(store: ProductStore, label: str) -> None:
+    """Stop showing a label; what is left of it in the payload no reader sees."""
+    settings = store.records.settings()
+    left = {name: run_id for name, run_id in settings.labels.items() if name != label}
+    unfinished = tuple(name for name in settings.unfinished if name != label)
+    store.records.save_settings(replace(settings, labels=left, unfinished=unfinished))
 
 
 def _previous(store: ProductStore, catalogue: Catalogue, label: str) -> Rows:

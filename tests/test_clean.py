@@ -16,6 +16,7 @@ from indexer.clean import (
     clean_text,
     clean_texts,
     clean_title,
+    clean_url,
     flatten,
     plain_text,
     richness,
@@ -254,3 +255,14 @@ def test_a_record_with_more_fields_is_richer_than_one_with_longer_text() -> None
     linked = Product("A", title="Lamp", price=0.0, also_buy=("B",), fields={"year": 2012})
     assert sorted([linked, longer, titled, worded, bare], key=richness) == [bare, worded, titled, longer, linked]
     assert richness(Product("A", title="ab", categories=("c",), also_buy=("de",))) == 3_000_005
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        (" https://a.example/b.jpg?x=1&copy=2\n", "https://a.example/b.jpg?x=1&copy=2"),
+        ("https://a.example/\ud83d\u200bb.jpg", "https://a.example/b.jpg"),
+    ],
+)
+def test_an_address_keeps_its_ampersands_and_loses_what_cannot_be_stored(text, clean):
+    assert clean_url(text) == clean

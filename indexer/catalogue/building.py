@@ -13,6 +13,7 @@ from ..clean import (
     clean_text,
     clean_texts,
     clean_title,
+    clean_url,
     flatten,
 )
 from ..products import NO_FIELDS, Product
@@ -98,7 +99,7 @@ def _image_urls(values: Mapping[str, Any], layout: Layout, separator: str | None
     """Take each picture once at its best resolution, then what further columns name."""
     renditions = [_listed(look_up(values, path)) for path in layout.renditions]
     best = [next(filter(None, picture), None) for picture in zip_longest(*renditions)]
-    urls = (url.strip() for url in flatten([best, _all(values, layout, "image_urls")], separator))
+    urls = (clean_url(url) for url in flatten([best, _all(values, layout, "image_urls")], separator))
     return tuple(dict.fromkeys(url for url in urls if url))
 
 

@@ -25,9 +25,13 @@ def estimate_lines(path: str | Path) -> int:
         return 0
     start = first_bytes(path)
     if start == PARQUET:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        return int(pq.read_metadata(path).num_rows)
+        try:
+            return int(pq.read_metadata(path).num_rows)
+        except (OSError, pa.ArrowException):
+            return 0
     with path.open("rb") as packed, _unpacked(packed, start) as stream:
         try:
             lines = sum(1 for _ in takewhile(lambda _: packed.tell() < _LOOKED_AT, stream))

@@ -7,14 +7,15 @@ from .engine import Found, Payload, Point, Terms
 from .errors import ServerFailed, StoreLocked
 from .payload import (
     COMPLEMENTS,
+    COMPLEMENTS_HASH,
     LABELS,
     RECORD_HASH,
+    SUPERSEDED,
     TEXT_HASH,
     point_id,
     record_hash,
     text_hash,
     to_payload,
-    to_product,
 )
 from .records import Records, Run, Settings, State, new_run
 from .rows import Embedded, Hit, NewPoint, Stored
@@ -23,8 +24,10 @@ from .where import Condition, parse_condition
 
 __all__ = [
     "COMPLEMENTS",
+    "COMPLEMENTS_HASH",
     "LABELS",
     "RECORD_HASH",
+    "SUPERSEDED",
     "TEXT_HASH",
     "Condition",
     "Embedded",
@@ -49,7 +52,6 @@ __all__ = [
     "record_hash",
     "text_hash",
     "to_payload",
-    "to_product",
 ]
 
 
@@ -84,8 +86,10 @@ def _open_folder(folder: Path, collection: str) -> ProductStore:
     products, records = EmbeddedEngine(folder / collection), EmbeddedEngine(folder / f"{collection}.runs")
 
     def release() -> None:
-        records.close()
-        lock.release()
+        try:
+            records.close()
+        finally:
+            lock.release()
 
     return ProductStore(products, Records(records), collection, release)
 

@@ -9,8 +9,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import portalocker
 import qdrant_edge as edge
@@ -60,14 +59,6 @@ class PathLock:
         self._file.truncate(0)
         self._file.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
-
 
 class EmbeddedEngine:
     """One collection in a folder. The caller holds the `PathLock` of the folder above it."""
@@ -89,6 +80,10 @@ class EmbeddedEngine:
         if self._shard is None:
             raise LookupError(f"there is no collection at '{self._folder}': run `assort index CATALOGUE` first")
         return self._shard
+
+    def exists(self) -> bool:
+        """Say whether the collection exists."""
+        return self._shard is not None
 
     def shape(self) -> Shape | None:
         """Say what the collection holds; None when it does not exist."""
@@ -120,9 +115,10 @@ class EmbeddedEngine:
         if points:
             self._open.update(edge.UpdateOperation.upsert_points([_edge_point(point) for point in points]))
 
-    def set_payload(self, ids: Sequence[str], payload: Payload) -> None:
-        """Set these keys on these points, which must exist."""
-        self._open.update(edge.UpdateOperation.set_payload(list(ids), payload))
+    def set_payloads(self, groups: Sequence[tuple[Sequence[str], Payload]]) -> None:
+        """Set the keys of each payload on its points, which must exist."""
+        for ids, payload in groups:
+            self._open.update(edge.UpdateOperation.set_payload(list(ids), payload))
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove points; an unknown id is no error."""
@@ -178,10 +174,10 @@ class EmbeddedEngine:
 
     def close(self) -> None:
         """Flush and let go of the folder."""
-        if self._shard is not None:
-            self._shard.flush()
-            self._shard.close()
-            self._shard = None
+        shard, self._shard = self._shard, None
+        if shard is not None:
+            shard.flush()
+            shard.close()
 
 
 def _dims_on_disk(folder: Path) -> dict[str, int]:

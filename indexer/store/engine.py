@@ -110,6 +110,9 @@ class Shape:
 class Engine(Protocol):
     """One collection of a Qdrant engine."""
 
+    def exists(self) -> bool:
+        """Say whether the collection exists, at once."""
+
     def shape(self) -> Shape | None:
         """Say what the collection holds; None when it does not exist."""
 
@@ -122,8 +125,8 @@ class Engine(Protocol):
     def upsert(self, points: Sequence[Point]) -> None:
         """Write points; an id that exists is replaced whole."""
 
-    def set_payload(self, ids: Sequence[str], payload: Payload) -> None:
-        """Set these keys on these points, which must exist; other keys stay."""
+    def set_payloads(self, groups: Sequence[tuple[Sequence[str], Payload]]) -> None:
+        """Set the keys of each payload on its points, which must exist; other keys stay."""
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove points; an unknown id is no error."""

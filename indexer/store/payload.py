@@ -27,7 +27,8 @@ INDEXED: tuple[str, ...] = ("brand", "categories", "price", "source")
 LABELS: tuple[str, ...] = ("identity_cell", "identity", "similarity", "complementary")
 # Payload keys that belong to the runs: an update of the product keeps them.
 COMPLEMENTS = "complements"
-TEXT_HASH, RECORD_HASH = "text_hash", "record_hash"
+TEXT_HASH, RECORD_HASH, SUPERSEDED = "text_hash", "record_hash", "superseded"
+COMPLEMENTS_HASH = "complements_hash"  # of what was ranked, so that a run writes only what changed
 FIELDS = "fields"  # the user's own columns live below this key, so that none can overwrite another
 
 _PRODUCT_KEYS = (
@@ -51,13 +52,6 @@ def to_payload(product: Product) -> Payload:
     if product.fields:
         payload[FIELDS] = dict(product.fields)
     return payload
-
-
-def to_product(payload: Mapping[str, Any]) -> Product:
-    """Read a product back from its payload."""
-    values = {key: payload[key] for key in _PRODUCT_KEYS if key in payload}
-    lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
-    return Product(**{**values, **lists}, fields=payload.get(FIELDS, {}))
 
 
 def record_hash(payload: Mapping[str, Any]) -> str:

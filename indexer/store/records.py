@@ -80,7 +80,7 @@ class Records:
 
     def settings(self) -> Settings:
         """Read the settings; the defaults where none are written yet."""
-        if self._engine.shape() is None:
+        if not self._engine.exists():
             return Settings()
         found = self._engine.retrieve([_record_id("settings")], keys=None)
         if not found:
@@ -99,13 +99,13 @@ class Records:
 
     def runs(self) -> list[Run]:
         """Read all runs, oldest first."""
-        if self._engine.shape() is None:
+        if not self._engine.exists():
             return []
         stored = [found.payload[_KEY] for page in self._engine.scroll(keys=None) for found in page]
         return sorted((Run(**record) for record in stored if "run_id" in record), key=lambda run: run.run_id)
 
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
-        if self._engine.shape() is None:
+        if not self._engine.exists():
             self._engine.create({}, ["none"])  # an engine wants at least one vector name; no record carries it
         self._engine.upsert([Point(_record_id(name), {}, {}, {_KEY: _plain(record)})])
 

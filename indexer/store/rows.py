@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..products import Product
 from .engine import Found, Point, Terms
-from .payload import RECORD_HASH, TEXT_HASH, point_id, to_payload
+from .payload import RECORD_HASH, SUPERSEDED, TEXT_HASH, point_id, to_payload
 
 HIT_KEYS = ("product_id", "title", "brand", "price", "image_urls", "categories")
 
@@ -35,6 +35,7 @@ class Stored:
 
     record_hash: str
     text_hash: str
+    superseded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class NewPoint:
         terms: Its words.
         text_hash: Fingerprint of the text and the model.
         record_hash: Fingerprint of the record.
+        superseded: Fingerprints of the poorer records of the same id that its catalogue holds beside it.
     """
 
     product: Product
@@ -80,6 +82,7 @@ class NewPoint:
     terms: Terms
     text_hash: str
     record_hash: str
+    superseded: tuple[str, ...] = ()
 
 
 def written(new: NewPoint, before: Found | None) -> Point:
@@ -94,6 +97,8 @@ def written(new: NewPoint, before: Found | None) -> Point:
         raise ValueError(f"the vector of product '{product_id}' must have length 1, got {np.linalg.norm(vector)}")
     kept = before.payload if before is not None else {}
     payload = {**to_payload(new.product), **kept, RECORD_HASH: new.record_hash, TEXT_HASH: new.text_hash}
+    if new.superseded:
+        payload[SUPERSEDED] = list(new.superseded)
     return Point(point_id(product_id), {"text": vector}, {"terms": new.terms}, payload)
 
 

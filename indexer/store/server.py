@@ -7,9 +7,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 import grpc
 from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -26,9 +28,10 @@ _RRF_K = 60  # Cormack, Clarke & Buettcher 2009
 _NEVER_INDEX_KB = 0  # Qdrant's own way to say: build no vector index
 _INDEX_ABOVE_KB = 10_000
 _TIMEOUT_S = 60
+_PAYLOADS = 500  # payloads set in one request
 _UPSERT_POINTS = 500  # 384-dimensional points stay well under the server's 32 MB request limit
 
-_FAILURES = (ResponseHandlingException, UnexpectedResponse, grpc.RpcError)
+_FAILURES = (ResponseHandlingException, UnexpectedResponse, ResourceExhaustedResponse, grpc.RpcError)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,9 +44,15 @@ def connect(url: str) -> QdrantClient:
         ServerFailed: If nothing answers at the URL.
     """
     api_key = os.environ.get("ASSORT_API_KEY") or None
+    grpc_port = (urlsplit(url).port or 6333) + 1  # Qdrant's own habit: 6333 and 6334
     for prefer_grpc in (True, False):  # a proxy in front of Qdrant often carries HTTP alone
         client = QdrantClient(
-            url=url, api_key=api_key, prefer_grpc=prefer_grpc, timeout=_TIMEOUT_S, check_compatibility=False
+            url=url,
+            api_key=api_key,
+            grpc_port=grpc_port,
+            prefer_grpc=prefer_grpc,
+            timeout=_TIMEOUT_S,
+            check_compatibility=False,
         )
         try:
             client.get_collections()
@@ -73,7 +82,7 @@ def _passing(error: BaseException) -> bool:
             grpc.StatusCode.DEADLINE_EXCEEDED,
             grpc.StatusCode.RESOURCE_EXHAUSTED,
         )
-    return isinstance(error, ResponseHandlingException)
+    return isinstance(error, ResponseHandlingException | ResourceExhaustedResponse)
 
 
 def _retried(call: Callable[P, T]) -> Callable[P, T]:
@@ -109,19 +118,29 @@ class ServerEngine:
     def __init__(self, client: QdrantClient, collection: str) -> None:
         self._client = client
         self._collection = collection
+        self._known = False
+
+    @_retried
+    def exists(self) -> bool:
+        """Say whether the collection exists; once it was there it is not asked again."""
+        self._known = self._known or self._client.collection_exists(self._collection)
+        return self._known
 
     @_retried
     def shape(self) -> Shape | None:
         """Say what the collection holds; None when it does not exist."""
-        if not self._client.collection_exists(self._collection):
+        if not self.exists():
             return None
         info = self._client.get_collection(self._collection)
         vectors = info.config.params.vectors or {}
         dims = {name: params.size for name, params in vectors.items()} if isinstance(vectors, dict) else {}
         return Shape(self.count(), dims, info.indexed_vectors_count or 0)
 
+    @_retried
     def create(self, dims: Mapping[str, int], sparse: Sequence[str]) -> None:
         """Create the collection with these dense and sparse vectors, its vector index not yet built."""
+        if self.exists():  # a first try may have made it before its answer was lost
+            return
         self._client.create_collection(
             self._collection,
             vectors_config={
@@ -148,10 +167,18 @@ class ServerEngine:
     def _upsert(self, points: list[models.PointStruct]) -> None:
         self._client.upsert(self._collection, points, wait=True)
 
+    def set_payloads(self, groups: Sequence[tuple[Sequence[str], Payload]]) -> None:
+        """Set the keys of each payload on its points, which must exist; many payloads a request."""
+        for start in range(0, len(groups), _PAYLOADS):
+            self._set_payloads(groups[start : start + _PAYLOADS])
+
     @_retried
-    def set_payload(self, ids: Sequence[str], payload: Payload) -> None:
-        """Set these keys on these points, which must exist."""
-        self._client.set_payload(self._collection, payload=payload, points=list(ids), wait=True)
+    def _set_payloads(self, groups: Sequence[tuple[Sequence[str], Payload]]) -> None:
+        operations = [
+            models.SetPayloadOperation(set_payload=models.SetPayload(payload=payload, points=list(ids)))
+            for ids, payload in groups
+        ]
+        self._client.batch_update_points(self._collection, operations, wait=True)
 
     @_retried
     def delete(self, ids: Sequence[str]) -> None:

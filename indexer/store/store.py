@@ -1,6 +1,6 @@
 """Products in Qdrant: what is written about a product, and what can be asked. The only truth of an `assort` store."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any, Self, TypeVar
@@ -9,7 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .engine import Engine, FieldKind, Found, Nearest, Payload, Point, Query, Terms
-from .payload import COMPLEMENTS, FIELDS, FILTERS, INDEXED, LABELS, RECORD_HASH, TEXT_HASH, point_id
+from .payload import (
+    COMPLEMENTS,
+    COMPLEMENTS_HASH,
+    FIELDS,
+    FILTERS,
+    INDEXED,
+    LABELS,
+    RECORD_HASH,
+    SUPERSEDED,
+    TEXT_HASH,
+    point_id,
+    record_hash,
+)
 from .records import Records
 from .rows import HIT_KEYS, Embedded, Hit, NewPoint, Stored, hit_of, written
 from .where import Condition, typed
@@ -45,14 +57,16 @@ class ProductStore:
 
     def close(self) -> None:
         """Flush and let go."""
-        self._engine.close()
-        self._release()
+        try:
+            self._engine.close()
+        finally:
+            self._release()
 
     # --- what is there -------------------------------------------------------------------------------------------
 
     def count(self, where: Sequence[Condition] = ()) -> int:
         """Count products; 0 when the collection does not exist yet."""
-        return 0 if self._engine.shape() is None else self._engine.count(self._typed(where))
+        return self._engine.count(self._typed(where)) if self._engine.exists() else 0
 
     def dims(self) -> dict[str, int]:
         """Say the dimensions of each dense vector; empty before the first product."""
@@ -79,7 +93,7 @@ class ProductStore:
         Raises:
             LookupError: If no run has written the label, or one was cut short while it did.
         """
-        self._check_label(label)
+        self.check_label(label)
         return [(int(value), count) for value, count in self._engine.facet(label, max(1, self.count()))]
 
     # --- writing -------------------------------------------------------------------------------------------------
@@ -90,11 +104,11 @@ class ProductStore:
         Raises:
             ValueError: If it is there with other dimensions.
         """
-        existing = self.dims()
-        if not existing:
+        if not self._engine.exists():
             self._engine.create(dims, ["terms"])
-            self._engine.create_indexes({key: FILTERS[key] for key in INDEXED})
-        elif existing != dict(dims):
+        self._engine.create_indexes({key: FILTERS[key] for key in INDEXED})
+        existing = self.dims()
+        if existing != dict(dims):
             raise ValueError(
                 f"collection '{self.name}' holds vectors of {existing} dimensions, the model makes {dict(dims)}: "
                 "index with the model it was made with, or into another --collection"
@@ -102,10 +116,12 @@ class ProductStore:
 
     def stored(self, product_ids: Sequence[str]) -> dict[str, Stored]:
         """Read the fingerprints of the products that are there."""
-        found = self._engine.retrieve(
-            [point_id(product_id) for product_id in product_ids], keys=("product_id", RECORD_HASH, TEXT_HASH)
-        )
-        return {f.payload["product_id"]: Stored(f.payload[RECORD_HASH], f.payload[TEXT_HASH]) for f in found}
+        keys = ("product_id", RECORD_HASH, TEXT_HASH, SUPERSEDED)
+        payloads = [found.payload for found in self._retrieved(product_ids, keys)]
+        return {
+            payload["product_id"]: Stored(payload[RECORD_HASH], payload[TEXT_HASH], tuple(payload.get(SUPERSEDED, ())))
+            for payload in payloads
+        }
 
     def upsert(self, points: Sequence[NewPoint]) -> None:
         """Write products; those already there keep their labels and, where none is given, their vector.
@@ -114,7 +130,7 @@ class ProductStore:
             ValueError: If a vector holds NaN or has no length 1: the engines would take it silently.
         """
         ids = [point_id(point.product.product_id) for point in points]
-        keep = (*self.label_names(), *self.unfinished_labels(), COMPLEMENTS)
+        keep = (*self.label_names(), *self.unfinished_labels(), COMPLEMENTS, COMPLEMENTS_HASH)
         before = {found.id: found for found in self._engine.retrieve(ids, keys=keep, vectors=("text",))}
         self._engine.upsert([written(new, before.get(i)) for i, new in zip(ids, points, strict=True)])
 
@@ -125,13 +141,13 @@ class ProductStore:
         previous: Mapping[str, NDArray[np.int64]],
         progress: Progress = lambda written: None,
     ) -> int:
-        """Write labels where they differ from the previous ones: one request a group of products that share them all.
+        """Write labels where they differ from the previous ones, all at once for products that share them all.
 
         Args:
             ids: Product ids, n of them.
             labels: Label name -> int64 (n,).
             previous: The labels as stored, -1 where there is none; a name may be absent.
-            progress: Called with the number of products written, group by group.
+            progress: Called with the number of products written, batch by batch.
 
         Returns:
             How many products were written.
@@ -144,13 +160,14 @@ class ProductStore:
         if len(changed) == 0:
             return 0
         tuples, group = np.unique(wanted[changed], axis=0, return_inverse=True)
-        order = np.argsort(group, kind="stable")
-        for values, rows in zip(
-            tuples, np.split(changed[order], np.cumsum(np.bincount(group))[:-1]), strict=True
-        ):  # one request a group
-            payload = {name: int(value) for name, value in zip(names, values, strict=True)}
-            self._engine.set_payload([point_id(ids[row]) for row in rows], payload)
-            progress(len(rows))
+        members = np.split(changed[np.argsort(group, kind="stable")], np.cumsum(np.bincount(group))[:-1])
+        groups = (
+            ([point_id(ids[row]) for row in rows], dict(zip(names, values.tolist(), strict=True)))
+            for values, rows in zip(tuples, members, strict=True)
+        )
+        for some in batches(groups, _BATCH):
+            self._engine.set_payloads(some)
+            progress(sum(len(points) for points, _ in some))
         return len(changed)
 
     def create_label_indexes(self, names: Sequence[str]) -> None:
@@ -158,15 +175,26 @@ class ProductStore:
         self._engine.create_indexes(dict.fromkeys(names, "integer"))
 
     def set_complements(self, complements: Iterable[tuple[str, Payload]]) -> None:
-        """Write each product's ranked complements: (product id, payload) pairs."""
-        for product_id, payload in complements:
-            self._engine.set_payload([point_id(product_id)], {COMPLEMENTS: payload})
+        """Write each product's ranked complements, those that changed: (product id, payload) pairs."""
+        for some in batches(complements, _BATCH):
+            stored = {
+                found.payload["product_id"]: found.payload.get(COMPLEMENTS_HASH)
+                for found in self._retrieved([product_id for product_id, _ in some], ("product_id", COMPLEMENTS_HASH))
+            }
+            wanted = ((product_id, payload, record_hash(payload)) for product_id, payload in some)
+            self._engine.set_payloads(
+                [
+                    ([point_id(product_id)], {COMPLEMENTS: payload, COMPLEMENTS_HASH: fingerprint})
+                    for product_id, payload, fingerprint in wanted
+                    if product_id in stored and stored[product_id] != fingerprint
+                ]
+            )
 
     def delete(self, product_ids: Sequence[str]) -> int:
         """Remove products and say how many were there."""
         there = self.stored(product_ids)
-        if there:
-            self._engine.delete([point_id(product_id) for product_id in there])
+        for some in batches(there, _BATCH):
+            self._engine.delete([point_id(product_id) for product_id in some])
         return len(there)
 
     def build_index(self) -> None:
@@ -175,33 +203,36 @@ class ProductStore:
 
     # --- reading whole -------------------------------------------------------------------------------------------
 
-    def take(
-        self, keys: Sequence[str] = (), *, vector: str | None = None, progress: Progress = lambda read: None
-    ) -> Embedded:
+    def take(self, keys: Sequence[str] = (), *, vector: str | None = None) -> Embedded:
         """Read all products as rows.
 
         Args:
             keys: Payload keys wanted as columns.
             vector: Name of the dense vector wanted.
-            progress: Called with the number of products read, page by page.
 
         Raises:
             LookupError: If the collection does not exist or holds no product.
         """
-        n = self.count()
-        if n == 0:
-            raise LookupError(f"collection '{self.name}' holds no products: run `assort index CATALOGUE` first")
         ids: list[str] = []
         columns: dict[str, list[Any]] = {key: [] for key in keys}
-        vectors = None if vector is None else np.empty((n, self.dims()[vector]), dtype=np.float32)
-        for page in self._engine.scroll(keys=("product_id", *keys), vectors=() if vector is None else (vector,)):
-            if vectors is not None and vector is not None:
-                vectors[len(ids) : len(ids) + len(page)] = [found.vectors[vector] for found in page]
+        vectors: list[NDArray[np.float32]] = []
+        for page in self.pages(keys, vector=vector):
+            if vector is not None:
+                vectors.append(np.array([found.vectors[vector] for found in page], dtype=np.float32))
             ids.extend(found.payload["product_id"] for found in page)
             for key, column in columns.items():
                 column.extend(found.payload.get(key) for found in page)
-            progress(len(page))
-        return Embedded(ids, vectors, columns)
+        return Embedded(ids, np.concatenate(vectors) if vectors else None, columns)
+
+    def pages(self, keys: Sequence[str] = (), *, vector: str | None = None) -> Iterator[list[Found]]:
+        """Read all products a page at a time, in the order of `take`; the product's id is always among the keys.
+
+        Raises:
+            LookupError: If the collection does not exist or holds no product.
+        """
+        if not self.count():
+            raise LookupError(f"collection '{self.name}' holds no products: run `assort index CATALOGUE` first")
+        return self._engine.scroll(keys=("product_id", *keys), vectors=() if vector is None else (vector,))
 
     def points(self) -> Iterator[list[Found]]:
         """Read every point whole, vectors and all, a page at a time, to copy a store."""
@@ -215,19 +246,16 @@ class ProductStore:
 
     def get(self, product_ids: Sequence[str]) -> dict[str, Payload]:
         """Read whole payloads by product id; unknown ids are left out."""
-        found: list[Found] = []
-        for some in _batches(product_ids, _BATCH):
-            found += self._engine.retrieve([point_id(product_id) for product_id in some], keys=None)
-        return {point.payload["product_id"]: point.payload for point in found}
+        return {found.payload["product_id"]: found.payload for found in self._retrieved(product_ids, None)}
 
     def hits(self, product_ids: Sequence[str], where: Sequence[Condition] = ()) -> dict[str, Hit]:
         """Read products as hits without a score; unknown ids, and those the filter drops, are left out."""
-        labels = self._readable_labels()
+        labels = self.readable_labels()
         keys = (*HIT_KEYS, *labels)
         ids = [point_id(product_id) for product_id in dict.fromkeys(product_ids)]
         conditions = self._typed(where)
         found: list[Found] = []
-        for some in _batches(ids, _BATCH):
+        for some in batches(ids, _BATCH):
             for page in self._engine.scroll(keys=keys, where=conditions, only=some):
                 found += page
         return {point.payload["product_id"]: hit_of(point, labels, None) for point in found}
@@ -242,10 +270,10 @@ class ProductStore:
             ValueError: If `limit` is below 1 or the filter does not fit the collection.
         """
         _check_limit(limit)
-        conditions, labels = self._typed(where), self._readable_labels()
+        conditions, labels = self._typed(where), self.readable_labels()
         keys = (*HIT_KEYS, *labels)
         answers: dict[str, list[Hit]] = {}
-        for some in _batches(product_ids, _QUERIES_AT_ONCE):
+        for some in batches(product_ids, _QUERIES_AT_ONCE):
             vectors = self._vectors_of(some, by)
             queries = [Query((Nearest(vectors[i], by),), limit, conditions, (point_id(i),), keys) for i in some]
             for product_id, found in zip(some, self._engine.query(queries), strict=True):
@@ -257,7 +285,7 @@ class ProductStore:
     ) -> list[Hit]:
         """Find products by a text's vector and words, fused by reciprocal rank in the engine."""
         _check_limit(limit)
-        labels = self._readable_labels()
+        labels = self.readable_labels()
         nearest = [Nearest(vector, "text")]
         if terms.indices:
             nearest.append(Nearest(terms, "terms"))
@@ -266,10 +294,34 @@ class ProductStore:
 
     def products(self, where: Sequence[Condition] = (), limit: int | None = 10) -> list[Hit]:
         """Find the products that fulfil all conditions, in order of their points; `limit=None` finds all."""
-        labels = self._readable_labels()
+        labels = self.readable_labels()
         pages = self._engine.scroll(keys=(*HIT_KEYS, *labels), where=self._typed(where))
         found = islice((point for page in pages for point in page), limit)
         return [hit_of(point, labels, None) for point in found]
+
+    def check_there(self, product_ids: Iterable[str], found: Container[str]) -> None:
+        """Check that products that were asked for were found.
+
+        Raises:
+            LookupError: If one was not, naming it.
+        """
+        for product_id in product_ids:
+            if product_id not in found:
+                raise LookupError(
+                    f"product '{product_id}' is not in collection '{self.name}': `assort search` finds ids by words"
+                )
+
+    def check_label(self, label: str) -> None:
+        """Check that a label can be read.
+
+        Raises:
+            LookupError: If no run has written it, or one was cut short while it did.
+        """
+        if label in self.unfinished_labels():
+            raise LookupError(f"label '{label}' is half written by a run cut short: run `assort cluster` again")
+        if label not in self.label_names():
+            known = ", ".join(self.label_names()) or "none yet"
+            raise LookupError(f"there is no label '{label}' ({known}): run `assort cluster all` first")
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -278,24 +330,18 @@ class ProductStore:
             raise ValueError(f"collection '{self.name}' has no vector '{by}', only {', '.join(self.dims()) or 'none'}")
         found = self._engine.retrieve([point_id(i) for i in product_ids], keys=("product_id",), vectors=(by,))
         vectors = {f.payload["product_id"]: np.asarray(f.vectors[by], dtype=np.float32) for f in found}
-        for product_id in product_ids:
-            if product_id not in vectors:
-                raise LookupError(
-                    f"product '{product_id}' is not in collection '{self.name}': `assort search` finds ids by words"
-                )
+        self.check_there(product_ids, vectors)
         return vectors
 
-    def _readable_labels(self) -> tuple[str, ...]:
+    def _retrieved(self, product_ids: Iterable[str], keys: Sequence[str] | None) -> Iterator[Found]:
+        """Read the points of products, so many at a time."""
+        for some in batches(product_ids, _BATCH):
+            yield from self._engine.retrieve([point_id(product_id) for product_id in some], keys=keys)
+
+    def readable_labels(self) -> tuple[str, ...]:
         """Name the labels a reader may see: a label half written is shown to nobody."""
         unfinished = self.unfinished_labels()
         return tuple(name for name in self.label_names() if name not in unfinished)
-
-    def _check_label(self, label: str) -> None:
-        if label in self.unfinished_labels():
-            raise LookupError(f"label '{label}' is half written by a run cut short: run `assort cluster` again")
-        if label not in self.label_names():
-            known = ", ".join(self.label_names()) or "none yet"
-            raise LookupError(f"there is no label '{label}' ({known}): run `assort cluster all` first")
 
     def _typed(self, where: Sequence[Condition]) -> tuple[Condition, ...]:
         """Check a filter's fields against the collection and give its values their types."""
@@ -309,7 +355,7 @@ class ProductStore:
             if kind is None and name in own:
                 condition = replace(condition, field=f"{FIELDS}.{name}")
             elif kind is None and (name in LABELS or name in self.label_names()):
-                self._check_label(name)
+                self.check_label(name)
                 kind = "integer"
             elif kind is None:
                 known = ", ".join((*FILTERS, *self.label_names(), *own))
@@ -323,7 +369,8 @@ def _check_limit(limit: int) -> None:
         raise ValueError(f"limit must be at least 1, got {limit}")
 
 
-def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Cut items into lists of at most `size`."""
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch

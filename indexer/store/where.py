@@ -1,5 +1,6 @@
 """Filters in the words of the catalogue: `brand=Apple,Sony`, `price<20`, `identity!=12`."""
 
+import math
 import re
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -79,7 +80,7 @@ def typed(condition: Condition, kind: Literal["keyword", "integer", "float"] | N
             raise ValueError(f"'{condition.field}' holds numbers, got '{number}'")
     if kind == "integer" and not ordering:
         for number in numbers:
-            if number != int(number):
+            if not isinstance(number, int):
                 raise ValueError(f"'{condition.field}' holds whole numbers, got {number}")
         return replace(condition, values=tuple(int(number) for number in numbers))
     return replace(condition, values=tuple(float(number) for number in numbers))
@@ -93,4 +94,6 @@ def _number(value: Value) -> Value:
         number = float(value)
     except ValueError:
         return value
-    return int(number) if number.is_integer() else number
+    if not math.isfinite(number):
+        return value
+    return int(number) if number.is_integer() and abs(number) < 2**63 else number

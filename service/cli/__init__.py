@@ -16,6 +16,8 @@ class _Assort(click.Group):
 
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # the reader of a pipe has seen enough: click ends quietly
         except (ValueError, OSError, ModelUnavailable, ServerFailed, StoreLocked) as error:
             raise click.ClickException(str(error)) from error
         except LookupError as error:

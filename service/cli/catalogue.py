@@ -40,7 +40,7 @@ def info(as_json: bool, location: str, collection: str, quiet: bool) -> None:
     Example:
       assort info --store shop-store
     """
-    with opened(location, collection) as store:
+    with opened(location, collection, quiet=quiet) as store:
         described = describe(store)
     print_json(described) if as_json else print_fields(described)
 
@@ -55,7 +55,7 @@ def export(file: Path, location: str, collection: str, quiet: bool) -> None:
     Example:
       assort export clusters.csv
     """
-    with opened(location, collection) as store:
+    with opened(location, collection, quiet=quiet) as store:
         click.echo(f"{lookup.export(store, file):,} products written to {file}")
 
 
@@ -69,7 +69,7 @@ def delete(ids: tuple[str, ...], location: str, collection: str, quiet: bool) ->
     Example:
       assort delete B07H8NVPJB B07HKRWFN1
     """
-    with opened(location, collection) as store:
+    with opened(location, collection, quiet=quiet) as store:
         known, unknown = lookup.known_ids(store, ids)
         deleted = store.delete(known)
     click.echo(f"{deleted:,} products removed")
@@ -88,8 +88,8 @@ def push(url: str, location: str, collection: str, quiet: bool) -> None:
       docker compose up -d && assort push http://localhost:6333
     """
     with (
-        opened(location, collection) as source,
-        opened(url, collection, create=True) as target,
+        opened(location, collection, quiet=quiet) as source,
+        opened(url, collection, create=True, quiet=quiet) as target,
         progress_bar("copying", source.count(), quiet=quiet) as progress,
     ):
         written = copy_store(source, target, progress=progress)

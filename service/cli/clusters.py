@@ -31,7 +31,7 @@ _k = click.option(
     default="auto",
     show_default=True,
     callback=_cells,
-    help="Cells of k-means: a number, or auto for about n / 10.",
+    help="Cells of k-means: a number, or auto for a fifth of the products.",
 )
 
 
@@ -128,7 +128,7 @@ def _run(
     from ..runs import cluster as run
 
     asked = {name: value for name, value in options.items() if value is not None}
-    with opened(location, collection) as store:
+    with opened(location, collection, quiet=quiet) as store:
         results = run(
             store,
             kinds,
@@ -147,18 +147,19 @@ _SHOWN = ("label", "clusters", "largest", "singletons", "modularity", "recall")
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most clusters of NAME.")
+@click.option("--limit", type=click.IntRange(min=1), help="Most clusters of NAME; 20 as text, all with --json.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @store_options
-def labels(name: str | None, limit: int, as_json: bool, location: str, collection: str, quiet: bool) -> None:
+def labels(name: str | None, limit: int | None, as_json: bool, location: str, collection: str, quiet: bool) -> None:
     """List the labels, or the largest clusters of the label NAME with an example of each.
 
     \b
     Example:
       assort labels similarity --limit 5
     """
-    with opened(location, collection) as store:
-        rows = lookup.label_summary(store) if name is None else lookup.clusters(store, name, limit=limit)
+    most = None if as_json else 20
+    with opened(location, collection, quiet=quiet) as store:
+        rows = lookup.label_summary(store) if name is None else lookup.clusters(store, name, limit=limit or most)
     if as_json:
         print_json(rows)
     elif rows:

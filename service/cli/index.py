@@ -1,23 +1,23 @@
 """`assort index`: a catalogue into the store."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from itertools import chain
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
 from indexer.catalogue import FORMATS, estimate_lines, read_catalogue
 from indexer.embedders.text import DEFAULT_MODEL, TextEmbedder
 from indexer.indexing import DEFAULT_BATCH, DEFAULT_TEXT_FIELDS, IndexSummary, index_products
-from indexer.products import Rejected
+from indexer.products import Product, Rejected
 from indexer.store import LABELS
 
-from .options import note, opened, progress_bar, store_options
+from .options import note, opened, print_json, progress_bar, store_options
 
 
 def _mapping(ctx: click.Context, param: click.Parameter, pairs: Sequence[str]) -> dict[str, list[str]]:
@@ -26,6 +26,8 @@ def _mapping(ctx: click.Context, param: click.Parameter, pairs: Sequence[str]) -
         name, equals, column = pair.partition("=")
         if not (name and equals and column):
             raise click.BadParameter(f"'{pair}' is not FIELD=COLUMN, for example title=product_name")
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            raise click.BadParameter(f"a field's name is letters, digits, - and _, got '{name}'")
         if name in LABELS:
             raise click.BadParameter(
                 f"'{name}' is a label that `assort cluster` writes: map the column to another name"
@@ -79,6 +81,7 @@ def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
 @click.option("--limit", type=click.IntRange(min=1), help="Read so many products of each source, no more.")
 @click.option("--rejects", type=click.Path(dir_okay=False, path_type=Path), help="Where unusable lines go.")
 @click.option("--delete-missing", is_flag=True, help="Remove stored products that no SOURCE has.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @store_options
 def index(
     sources: tuple[Path, ...],
@@ -95,6 +98,7 @@ def index(
     limit: int | None,
     rejects: Path | None,
     delete_missing: bool,
+    as_json: bool,
     location: str,
     collection: str,
     quiet: bool,
@@ -110,18 +114,23 @@ def index(
         "format": format_, "mapping": mapping, "separator": separator, "header": not no_header,
         "list_separator": list_separator, "encoding": encoding, "constants": constants, "limit": limit,
     }  # fmt: skip
+    _check(text_fields, [*mapping, *constants], limit, delete_missing)
     catalogues = [read_catalogue(source, **options) for source in sources]  # a wrong path or option is told at once
-    rejects = rejects or Path("rejects.jsonl" if "://" in location else f"{location}/{collection}.rejects.jsonl")
+    default = "assort-rejects.jsonl" if "://" in location else f"{location}/{collection}.rejects.jsonl"
+    rejects = rejects or Path(default)
+    if any(source.resolve() == rejects.resolve() for source in sources):
+        raise click.BadParameter(f"'{rejects}' is a SOURCE: rejected lines need a file of their own")
+    unread = list(sources)
     total = min(sum(map(estimate_lines, sources)), (limit or sys.maxsize) * len(sources))
     embedder = TextEmbedder(text_model)
     note(f"embedding with {embedder.note}", quiet=quiet)
     with (
-        opened(location, collection, create=True) as store,
+        opened(location, collection, create=True, quiet=quiet) as store,
         _rejects_file(rejects) as reject,
         progress_bar("indexing", total or None, quiet=quiet) as progress,
     ):
         summary = index_products(
-            chain.from_iterable(catalogues),
+            _chained(catalogues, unread),
             store,
             embedder,
             text_fields=text_fields,
@@ -132,27 +141,52 @@ def index(
             parameters={"sources": [str(source) for source in sources]},
         )
         products = store.count()
-    _print_summary(summary, rejects, products)
+        labelled = bool(store.label_names())
+    if as_json:
+        print_json(
+            {**asdict(summary), "rejected": dict(summary.rejected), "rejects": str(rejects), "products": products}
+        )
+    else:
+        _print_summary(summary, rejects, products)
     if summary.failure:
-        raise click.ClickException(f"{summary.failure}\nEverything before it is in the store.")
+        rest = f"\nNot read: {', '.join(map(str, unread[1:]))}." if unread[1:] else ""
+        raise click.ClickException(f"{summary.failure}\nEverything before it is in the store.{rest}")
+    if not labelled:
+        note("next: assort cluster all", quiet=quiet)
+
+
+def _check(text_fields: Sequence[str], own: Sequence[str], limit: int | None, delete_missing: bool) -> None:
+    """Refuse options that do not go together."""
+    known = [*(field.name for field in fields(Product) if field.name not in ("fields", "file", "line")), *own]
+    for name in text_fields:
+        if name not in known:
+            raise click.BadParameter(f"there is no field '{name}' for --text-fields: known are {', '.join(known)}")
+    if limit is not None and delete_missing:
+        raise click.UsageError("--limit reads only part of a catalogue: --delete-missing would remove the rest")
+
+
+def _chained(catalogues: Sequence[Iterator[Product | Rejected]], unread: list[Path]) -> Iterator[Product | Rejected]:
+    """Read one catalogue after another; `unread` keeps the one being read and those after it."""
+    for catalogue in catalogues:
+        yield from catalogue
+        unread.pop(0)
 
 
 @contextmanager
 def _rejects_file(path: Path) -> Iterator[Callable[[Rejected], None]]:
-    """Write rejected lines as JSON lines; the file is made on the first one and replaces an older one."""
-    file: TextIO | None = None
+    """Write rejected lines as JSON lines; the file replaces that of an earlier run when this one ends."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
 
-    def reject(rejected: Rejected) -> None:
-        nonlocal file
-        file = file or path.open("w", encoding="utf-8")
-        file.write(json.dumps(asdict(rejected), ensure_ascii=False) + "\n")
+        def reject(rejected: Rejected) -> None:
+            file.write(json.dumps(asdict(rejected), ensure_ascii=False) + "\n")
 
-    path.unlink(missing_ok=True)
-    try:
         yield reject
-    finally:
-        if file is not None:
-            file.close()
+    if part.stat().st_size:
+        part.replace(path)
+    else:
+        part.unlink()
+        path.unlink(missing_ok=True)
 
 
 def _print_summary(summary: IndexSummary, rejects: Path, products: int) -> None:

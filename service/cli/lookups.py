@@ -29,13 +29,13 @@ def similar(
     collection: str,
     quiet: bool,
 ) -> None:
-    """Find the products nearest to a product. Several IDS, or - for ids on stdin, are answered in bulk.
+    """Find the products nearest to a product. Several IDS, or - for ids on stdin, one a line, are answered in bulk.
 
     \b
     Example:
       assort similar B07H8NVPJB --limit 5 --where 'price<50'
     """
-    with opened(location, collection) as store:
+    with opened(location, collection, quiet=quiet) as store:
         _answer(ids, lambda some: lookup.similar(store, some, where=where, limit=limit), store, as_json)
 
 
@@ -56,7 +56,9 @@ def complements(
     collection: str,
     quiet: bool,
 ) -> None:
-    """Find what goes with a product, and why. Several IDS, or - for ids on stdin, are answered in bulk.
+    """Find what goes with a product, and why. Several IDS, or - for ids on stdin, one a line, are answered in bulk.
+
+    The last complementary run ranked 50 for each product; filters choose among these.
 
     \b
     Example:
@@ -68,7 +70,7 @@ def complements(
             store, some, where=where, limit=limit, new_only=new_only, no_substitutes=no_substitutes
         )
 
-    with opened(location, collection) as store:
+    with opened(location, collection, quiet=quiet) as store:
         _answer(ids, ask, store, as_json)
 
 
@@ -85,7 +87,7 @@ def search(
     Example:
       assort search "clear case for nova x2" --where 'price<20'
     """
-    with opened(location, collection) as store:
+    with opened(location, collection, quiet=quiet) as store:
         answers = lookup.search(store, text, where=where, limit=limit)
     print_json([answer.as_dict() for answer in answers]) if as_json else print_answers(answers)
 
@@ -102,7 +104,7 @@ def products(
     Example:
       assort products --where similarity=3 --where brand=Apple,Samsung --where 'price<=20'
     """
-    with opened(location, collection) as store:
+    with opened(location, collection, quiet=quiet) as store:
         answers = lookup.products(store, where=where, limit=limit)
     print_json([answer.as_dict() for answer in answers]) if as_json else print_answers(answers)
 
@@ -118,14 +120,14 @@ def show(product_id: str, as_json: bool, location: str, collection: str, quiet: 
     Example:
       assort show B07H8NVPJB
     """
-    with opened(location, collection) as store:
+    with opened(location, collection, quiet=quiet) as store:
         product = lookup.show(store, product_id)
     print_json(product) if as_json else print_fields(product)
 
 
 def _answer(ids: Sequence[str], ask: Ask, store: Any, as_json: bool) -> None:
     """Answer one id as a list, several as id -> list; an unknown one among several is named and answered with null."""
-    wanted = sys.stdin.read().split() if tuple(ids) == ("-",) else list(ids)
+    wanted = [line.strip() for line in sys.stdin if line.strip()] if tuple(ids) == ("-",) else list(ids)
     if len(ids) == 1 and ids[0] != "-":
         (answers,) = ask(wanted).values()
         print_json([answer.as_dict() for answer in answers]) if as_json else print_answers(answers)

@@ -61,11 +61,14 @@ def answer_options(command: Command) -> Command:
 
 
 @contextmanager
-def opened(location: str, collection: str, *, create: bool = False) -> Iterator[ProductStore]:
+def opened(location: str, collection: str, *, create: bool = False, quiet: bool = False) -> Iterator[ProductStore]:
     """Open the store for one command."""
     with open_store(location, collection, create=create) as store:
         if unfinished := store.unfinished_labels():
-            note(f"half written by a run cut short, and not shown: {', '.join(unfinished)}; run `assort cluster` again")
+            note(
+                f"half written by a run cut short, and not shown: {', '.join(unfinished)}; run `assort cluster` again",
+                quiet=quiet,
+            )
         yield store
 
 

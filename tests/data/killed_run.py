@@ -30,8 +30,11 @@ def counted(write):
     return killing
 
 
-for name in ("create", "create_indexes", "upsert", "set_payload", "build_index"):
+for name in ("create", "create_indexes", "upsert", "build_index"):
     setattr(EmbeddedEngine, name, counted(getattr(EmbeddedEngine, name)))
+
+set_one = counted(EmbeddedEngine.set_payloads)
+EmbeddedEngine.set_payloads = lambda self, groups: [set_one(self, [group]) for group in groups]
 
 done = 0
 
@@ -44,5 +47,6 @@ def report(lines):
 
 with open_store(location, create=True) as store:
     index_products(read_catalogue(catalogue), store, WordEmbedder(), batch_size=20, progress=report)
+    print("clustering", flush=True)
     cluster(store, KINDS, ClusterOptions(seed=0))
     print("clustered", writes, flush=True)
