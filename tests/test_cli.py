@@ -235,3 +235,111 @@ def test_a_mistake_of_ours_is_not_dressed_up_as_the_users(shop, monkeypatch):
 
     monkeypatch.setattr("service.lookup.similar", broken)
     assert isinstance(shop("similar", "A").exception, KeyError)
+
+
+def test_the_rejects_file_cannot_be_the_catalogue(shop, tmp_path):
+    done = shop("index", "shop.jsonl", "--rejects", "./shop.jsonl")
+    assert done.exit_code == 2
+    assert "'shop.jsonl' is a SOURCE: rejected lines need a file of their own" in done.stderr
+    assert (tmp_path / "shop.jsonl").exists()
+
+
+def test_the_rejects_of_an_earlier_run_go_when_there_are_none_left(run, tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"asin": "A", "title": "case"}\nnonsense\n')
+    run("index", "a.jsonl", "--rejects", "bad.jsonl")
+    assert (tmp_path / "bad.jsonl").exists()
+    (tmp_path / "a.jsonl").write_text('{"asin": "A", "title": "case"}\n')
+    run("index", "a.jsonl", "--rejects", "bad.jsonl")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl", "store"]
+
+
+def test_a_part_of_a_catalogue_cannot_delete_the_rest(shop):
+    done = shop("index", "shop.jsonl", "--limit", "1", "--delete-missing")
+    assert done.exit_code == 2
+    assert "--limit reads only part of a catalogue: --delete-missing would remove the rest" in done.stderr
+
+
+def test_a_text_field_that_is_not_there_is_wrong_usage(run):
+    done = run("index", "a.csv", "--text-fields", "titel")
+    assert done.exit_code == 2
+    assert "there is no field 'titel' for --text-fields: known are product_id, title" in done.stderr
+
+
+def test_a_field_name_that_could_not_be_asked_for_is_wrong_usage(run):
+    done = run("index", "a.csv", "--map", "my col=year")
+    assert done.exit_code == 2
+    assert "a field's name is letters, digits, - and _, got 'my col'" in done.stderr
+
+
+def test_sources_after_one_that_breaks_off_are_named_as_not_read(run, tmp_path):
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "good.csv").write_text("id,title\n1,case\n")
+    done = run("index", "empty.csv", "good.csv")
+    assert done.exit_code == 1
+    assert "Not read: good.csv." in done.stderr
+
+
+@pytest.mark.parametrize(("value", "message"), [("inf", "got 'inf'"), ("1e30", "got 1e+30"), ("nan", "got 'nan'")])
+def test_numbers_no_label_can_have_are_refused(shop, value, message):
+    shop("cluster", "all", "--quiet")
+    done = shop("products", "--where", f"identity={value}")
+    assert (done.exit_code, message in done.stderr) == (1, True)
+
+
+def test_ids_on_stdin_may_hold_spaces(run, tmp_path):
+    (tmp_path / "a.csv").write_text("id,title\nA 1,case\nB,red case\n")
+    run("index", "a.csv")
+    assert list(json.loads(run("similar", "-", "--json", stdin="A 1\n\nB\n").stdout)) == ["A 1", "B"]
+
+
+def test_complements_that_are_half_written_are_shown_to_nobody(shop, tmp_path):
+    from dataclasses import replace
+
+    from indexer.store import open_store
+
+    shop("cluster", "all", "--quiet")
+    with open_store(str(tmp_path / "store")) as store:
+        store.records.save_settings(replace(store.records.settings(), unfinished=("complementary",)))
+    done = shop("complements", "A")
+    assert done.exit_code == 1
+    assert "label 'complementary' is half written by a run cut short: run `assort cluster` again" in done.stderr
+
+
+def test_complementary_labels_are_forgotten_when_the_links_are_gone(shop, tmp_path):
+    shop("cluster", "all", "--quiet")
+    text = (tmp_path / "shop.jsonl").read_text().replace(', "also_buy": ["B"]', "")
+    (tmp_path / "shop.jsonl").write_text(text)
+    shop("index", "shop.jsonl")
+    shop("cluster", "all", "--quiet")
+    assert "complementary" not in shop("labels", "--json").stdout
+    assert json.loads(shop("similar", "A", "--json").stdout)[0]["complementary"] is None
+    assert "complementary" not in json.loads(shop("show", "A", "--json").stdout)
+    assert shop("complements", "A").exit_code == 1
+
+
+def test_a_run_of_one_kind_does_not_hide_that_another_was_cut_short(shop, tmp_path):
+    from indexer.store import new_run, open_store
+
+    with open_store(str(tmp_path / "store")) as store:
+        store.records.save_run(new_run("cluster", {"kinds": ["identity"]}))
+    shop("cluster", "similarity", "--quiet")
+    assert len(json.loads(shop("info", "--json").stdout)["cut_short"]) == 1
+    shop("cluster", "identity", "--quiet")
+    assert json.loads(shop("info", "--json").stdout)["cut_short"] == []
+
+
+def test_a_wrong_number_of_cells_leaves_no_run_behind(shop):
+    shop("cluster", "identity", "--k", "4")
+    assert json.loads(shop("info", "--json").stdout)["runs"] == 1
+
+
+def test_quiet_says_nothing_but_the_result(shop):
+    done = shop("cluster", "all", "--quiet", "--json")
+    assert done.stderr == ""
+    assert set(json.loads(done.stdout)) == {"identity", "similarity", "complementary"}
+
+
+def test_index_reports_as_json_too(shop):
+    done = shop("index", "shop.jsonl", "--json", "--quiet")
+    summary = json.loads(done.stdout)
+    assert (summary["unchanged"], summary["products"], summary["rejected"]) == (3, 3, {})

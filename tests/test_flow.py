@@ -211,3 +211,28 @@ def test_push_copies_a_store_without_embedding(shop, tmp_path, monkeypatch):
         ids = source.take().ids
         assert target.similar(ids[:5]) == source.similar(ids[:5])
         assert target.cluster_sizes("identity") == source.cluster_sizes("identity")
+
+
+def test_push_refuses_a_target_whose_own_products_would_mix_with_the_sources(shop, tmp_path, embedder):
+    from indexer.indexing import index_products
+    from indexer.products import Product
+    from indexer.store import open_store
+    from service.push import push
+
+    with open_store(shop) as source, open_store(str(tmp_path / "other"), create=True) as target:
+        index_products([Product("X", title="lamp")], target, embedder)
+        with pytest.raises(
+            ValueError, match="the target holds vectors of 'words' over title,description, the source of"
+        ):
+            push(source, target)
+    with open_store(shop) as source, open_store(str(tmp_path / "copy"), create=True) as target:
+        push(source, target)
+        push(source, target)
+        source_ids = source.take().ids
+        assert target.take().ids == source_ids
+    with open_store(shop) as source, open_store(str(tmp_path / "copy")) as target:
+        target.delete(source_ids[:1])
+        with pytest.raises(
+            ValueError, match=f"holds {1} products that the source has not, '{source_ids[0]}' among them"
+        ):
+            push(target, source)

@@ -137,3 +137,41 @@ def test_progress_counts_every_line_once(store, shop, embedder):
     done = []
     index_products([*shop, Rejected(6, "not JSON")], store, embedder, batch_size=4, progress=done.append)
     assert done == [4, 2]
+
+
+def test_the_vector_is_that_of_the_record_that_won_whatever_their_order(store, embedder):
+    poor, rich = Product("1", title="cable"), Product("1", title="red leather case", description="soft", price=2.0)
+    for records in ([poor, rich], [rich, poor]):
+        embedder.embedded.clear()
+        index_products(records, store, embedder)
+        assert "cable" not in embedder.embedded
+    (vector,) = embedder.embed(["red leather case. soft"])
+    assert float(store.take(vector="text").vectors[0] @ vector) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_poorer_record_in_an_earlier_batch_is_not_embedded_again_by_the_next_run(store, embedder):
+    records = [Product("1", title="cable"), Product("2", title="lamp"), Product("1", title="usb cable", price=2.0)]
+    index_products(records, store, embedder, batch_size=1)
+    embedder.embedded.clear()
+    summary = index_products(records, store, embedder, batch_size=1)
+    assert embedder.embedded == []
+    assert (summary.embedded, summary.unchanged, summary.duplicates) == (0, 2, 1)
+    assert store.get(["1"])["1"]["title"] == "usb cable"
+
+
+def test_a_product_that_says_nothing_this_time_is_not_taken_for_missing(store, shop, embedder):
+    index_products(shop, store, embedder)
+    summary = index_products([*shop[1:], Product("P1", price=1.0)], store, embedder, delete_missing=True)
+    assert summary.deleted == 0
+    assert store.count() == 5
+
+
+def test_payload_indexes_that_a_kill_left_unmade_are_made_by_the_next_run(tmp_path, shop, embedder, monkeypatch):
+    from indexer.store.embedded import EmbeddedEngine
+
+    with open_store(str(tmp_path / "s"), create=True) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(EmbeddedEngine, "create_indexes", lambda self, kinds: None)
+            index_products(shop, store, embedder)
+        index_products(shop, store, embedder)
+        assert {"brand", "categories", "price", "source"} <= set(store._engine._open.info().payload_schema)

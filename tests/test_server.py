@@ -2,10 +2,11 @@ import grpc
 import httpx
 import pytest
 from qdrant_client import QdrantClient
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from indexer.store import ServerFailed
-from indexer.store.server import ServerEngine
+from indexer.store.server import ServerEngine, connect
 
 
 class Flaky:
@@ -38,7 +39,14 @@ def waits(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "error", [response(503), response(429), Unavailable(), ResponseHandlingException(OSError("reset"))]
+    "error",
+    [
+        response(503),
+        response(429),
+        ResourceExhaustedResponse("slow down", 1),
+        Unavailable(),
+        ResponseHandlingException(OSError("reset")),
+    ],
 )
 def test_a_request_that_fails_for_a_passing_reason_is_tried_again_with_longer_waits(waits, error):
     client = Flaky(3, error)
@@ -80,3 +88,21 @@ def test_the_vector_index_is_off_while_loading_and_on_after(monkeypatch):
     engine.create({"text": 4}, ["terms"])
     engine.build_index()
     assert settings == [0, 10_000]
+
+
+@pytest.mark.parametrize(
+    ("url", "port"), [("http://127.0.0.1:6333", 6334), ("http://127.0.0.1:7333", 7334), ("http://127.0.0.1", 6334)]
+)
+def test_grpc_is_sought_one_port_above_the_urls(monkeypatch, url, port):
+    asked = []
+
+    class Client:
+        def __init__(self, **options):
+            asked.append(options)
+
+        def get_collections(self):
+            return []
+
+    monkeypatch.setattr("indexer.store.server.QdrantClient", Client)
+    connect(url)
+    assert [(options["grpc_port"], options["prefer_grpc"]) for options in asked] == [(port, True)]

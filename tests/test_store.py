@@ -178,6 +178,14 @@ def test_a_product_that_is_written_again_keeps_its_labels_and_complements(filled
     assert payload["title"] == "nova x2 phone renamed"
 
 
+def test_only_complements_that_changed_are_written(filled, monkeypatch):
+    filled.set_complements([("P1", {"ids": ["C1"]}), ("P2", {"ids": []})])
+    written = []
+    monkeypatch.setattr(filled._engine, "set_payloads", written.extend)
+    filled.set_complements([("P1", {"ids": ["C1"]}), ("P2", {"ids": ["C2"]}), ("nobody", {"ids": []})])
+    assert [payload["complements"] for _, payload in written] == [{"ids": ["C2"]}]
+
+
 def test_deleted_products_are_gone_and_unknown_ids_do_not_count(filled):
     assert filled.delete(["P1", "nobody"]) == 1
     assert sorted(filled.take().ids) == ["C1", "C2", "P2", "P3"]
