@@ -1,6 +1,6 @@
 """Products on their way in and out of a store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..products import Product
-from .engine import Found, Point, Terms
+from .engine import Found, Payload, Point, Terms
 from .payload import RECORD_HASH, SUPERSEDED, TEXT_HASH, point_id, to_payload
 
 HIT_KEYS = ("product_id", "title", "brand", "price", "image_urls", "categories")
@@ -100,6 +100,29 @@ def written(new: NewPoint, before: Found | None) -> Point:
     if new.superseded:
         payload[SUPERSEDED] = list(new.superseded)
     return Point(point_id(product_id), {"text": vector}, {"terms": new.terms}, payload)
+
+
+def changed_labels(
+    ids: Sequence[str], labels: Mapping[str, NDArray[np.int64]], previous: Mapping[str, NDArray[np.int64]]
+) -> Iterator[tuple[list[str], Payload]]:
+    """Group the products whose labels changed by the labels they get: (point ids, payload) for each group.
+
+    Args:
+        ids: n product ids.
+        labels: Label name -> int64 (n,).
+        previous: The labels as stored, -1 where there is none; a name may be absent.
+    """
+    names = list(labels)
+    nothing = np.full(len(ids), -1, dtype=np.int64)
+    wanted = np.stack([labels[name] for name in names], axis=1)
+    stored = np.stack([previous.get(name, nothing) for name in names], axis=1)
+    changed = np.flatnonzero((wanted != stored).any(axis=1))
+    if len(changed) == 0:
+        return
+    tuples, group = np.unique(wanted[changed], axis=0, return_inverse=True)
+    members = np.split(changed[np.argsort(group, kind="stable")], np.cumsum(np.bincount(group))[:-1])
+    for values, rows in zip(tuples, members, strict=True):
+        yield [point_id(ids[row]) for row in rows], dict(zip(names, values.tolist(), strict=True))
 
 
 def hit_of(point: Found, labels: Sequence[str], score: float | None) -> Hit:

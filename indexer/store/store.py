@@ -23,7 +23,7 @@ from .payload import (
     record_hash,
 )
 from .records import Records
-from .rows import HIT_KEYS, Embedded, Hit, NewPoint, Stored, hit_of, written
+from .rows import HIT_KEYS, Embedded, Hit, NewPoint, Stored, changed_labels, hit_of, written
 from .where import Condition, typed
 
 T = TypeVar("T")
@@ -152,23 +152,14 @@ class ProductStore:
         Returns:
             How many products were written.
         """
-        names = list(labels)
-        wanted = np.stack([labels[name] for name in names], axis=1)
-        nothing = np.full(len(ids), -1, dtype=np.int64)
-        changed = np.flatnonzero((wanted != np.stack([previous.get(name, nothing) for name in names], axis=1)).any(1))
-        self.create_label_indexes(names)
-        if len(changed) == 0:
-            return 0
-        tuples, group = np.unique(wanted[changed], axis=0, return_inverse=True)
-        members = np.split(changed[np.argsort(group, kind="stable")], np.cumsum(np.bincount(group))[:-1])
-        groups = (
-            ([point_id(ids[row]) for row in rows], dict(zip(names, values.tolist(), strict=True)))
-            for values, rows in zip(tuples, members, strict=True)
-        )
-        for some in batches(groups, _BATCH):
+        self.create_label_indexes(list(labels))
+        written = 0
+        for some in batches(changed_labels(ids, labels, previous), _BATCH):
             self._engine.set_payloads(some)
-            progress(sum(len(points) for points, _ in some))
-        return len(changed)
+            done = sum(len(points) for points, _ in some)
+            progress(done)
+            written += done
+        return written
 
     def create_label_indexes(self, names: Sequence[str]) -> None:
         """Create the payload indexes of these labels."""
