@@ -71,7 +71,7 @@ WORD_PATTERN = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+|\n")
 MEASURE_PATTERN = re.compile(r"(\d+(?:\.\d+)?)([a-z]+)")
 FIGURE_PATTERN = re.compile(r"[\d.]+(?:x[\d.]+)*(?:st|nd|rd|th)?")  # 42, 5.5, 40th, 50x70
 INCH_MARK = re.compile(r"(?<=\d)[ ]?(?:\"|''|'|″|”|′)(?!\w)")
-PACK_OF = re.compile(r"\b(?:pack|set|box|case|lot) of (\d+)\b")
+PACK_OF = re.compile(r"\b(?:multi[- ]?)?(?:pack|set|box|case|lot) of (\d+)\b")
 MIN_CODE, MAX_CODE = 4, 20  # characters of a code that may be spelled with gaps
 MIN_STEM = 5  # characters two codes must share before one counts as the other with a suffix
 

@@ -80,18 +80,23 @@ def index_products(
     if batch_size < 1:
         raise ValueError(f"batch size must be at least 1, got {batch_size}")
     settings = _settled(store, embedder.name, tuple(text_fields))
-    store.create({"text": embedder.dim})
-    store.records.save_settings(settings)
     run = new_run("index", {**(parameters or {}), "model": embedder.name, "text_fields": list(text_fields)})
-    store.records.save_run(run)
     started, summary = time.monotonic(), IndexSummary()
     with Seen() as seen:
         writer = _Writer(store, embedder, tuple(text_fields), seen, summary, on_rejected)
+        begun = False
         for batch in _batches(records, batch_size, summary):
+            if not begun and any(isinstance(record, Product) for record in batch):
+                begun = True  # a catalogue without a single product leaves no trace in the store
+                store.create(store.dims() or {"text": embedder.dim})
+                store.records.save_settings(settings)
+                store.records.save_run(run)
             writer.write(batch)
             progress(len(batch))
         if delete_missing and not summary.failure:
             summary.deleted = _delete_missing(store, seen)
+    if not begun:
+        return summary
     if summary.new + summary.embedded + summary.updated and store.label_names():
         store.build_index()  # a first run leaves this to `cluster`: labels are written faster before the index is built
     results = {name: getattr(summary, name) for name in summary.__slots__}
@@ -210,7 +215,8 @@ class _Writer:
         if fresh:
             vectors = self.embedder.embed([texts[point.product.product_id] for point in fresh])
             kept += [replace(point, vector=vector) for point, vector in zip(fresh, vectors, strict=True)]
-        self.store.upsert(kept)
+        if kept:
+            self.store.upsert(kept)
         self.summary.embedded += len(fresh)
         self.summary.updated += len(points) - len(fresh)
         self.summary.new += sum(point.product.product_id not in stored for point in points)

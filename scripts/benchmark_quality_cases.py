@@ -90,11 +90,10 @@ class RememberingEmbedder:
     embedder: Embedder
     name: str = field(init=False)
     dim: int = field(init=False)
-    note: str = field(init=False)
     _vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.name, self.dim, self.note = self.embedder.name, self.embedder.dim, self.embedder.note
+        self.name, self.dim = self.embedder.name, self.embedder.dim
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts as the embedder does."""

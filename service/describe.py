@@ -21,7 +21,7 @@ def info(store: ProductStore) -> dict[str, Any]:
         "collection": store.name,
         "products": store.count(),
         "vectors": store.dims(),
-        "indexed_vectors": indexed,
+        "indexed_products": indexed,
         "text_model": settings.text_model,
         "text_fields": list(settings.text_fields),
         "own_fields": list(settings.field_names),

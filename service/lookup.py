@@ -157,8 +157,11 @@ def export(store: ProductStore, file: Path) -> int:
         ValueError: If the ending is another one.
         LookupError: If there are no products, or a label is half written.
     """
-    if file.suffix not in _WRITERS:
+    ending = file.suffix.lower()
+    if ending not in _WRITERS:
         raise ValueError(f"'{file}' must end in {', '.join(_WRITERS)}, got '{file.suffix}'")
+    if not file.absolute().parent.is_dir():
+        raise ValueError(f"there is no folder '{file.parent}' to write '{file.name}' into: make it first")
     for label in store.unfinished_labels():
         store.check_label(label)
     readable = [label for label in MAIN_LABELS if label in store.readable_labels()]
@@ -176,7 +179,7 @@ def export(store: ProductStore, file: Path) -> int:
             **{f"{label}_cluster": pd.array(columns[label], dtype="Int64") for label in MAIN_LABELS},
         }
     )
-    _WRITERS[file.suffix](table, file)
+    _WRITERS[ending](table, file)
     return len(table)
 
 

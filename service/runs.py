@@ -187,6 +187,9 @@ class _Clustering:
         """Cut the vectors into cells by k-means, then join what is the same product."""
         catalogue, options = self._catalogue, self._options
         k, reason = (options.k, f"k = {options.k:,}, as asked") if options.k is not None else identity_k(self._n)
+        untitled = catalogue.titles.count("")
+        if untitled:
+            self._say(f"identity: {untitled:,} products have no title to know them by and stay alone")
         self._say(f"identity: k-means, {reason}")
         with self._bar("k-means", self._n) as done:
             cells = kmeans(catalogue.vectors, k, seed=options.seed, progress=done)

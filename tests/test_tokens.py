@@ -116,6 +116,7 @@ def conflict(first, second):
         ("phone 64gb", "phone", 0),
         ("phone 4gb 64gb", "phone 64gb", 0),
         ("case, pack of 2", "3-pack case", VARIANT_WEIGHT),
+        ("card, multipack of 3", "card, multipack of 4", VARIANT_WEIGHT),
         ("charger 20w", "charger 30 watt", MEASURE_WEIGHT),
         ("black case", "blue case", COLOUR_WEIGHT),
         ("black/blue case", "blue case", 0),

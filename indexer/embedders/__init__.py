@@ -12,13 +12,14 @@ class Embedder(Protocol):
 
     Attributes:
         name: The model's name as recorded with the store; vectors of two names never mix.
-        dim: Dimensions of a vector.
-        note: Where the model came from and what it runs on, for the user; empty when there is nothing to say.
+        dim: Dimensions of a vector; asking for it may load the model.
     """
 
     name: str
-    dim: int
-    note: str
+
+    @property
+    def dim(self) -> int:
+        """Dimensions of a vector."""
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts as float32 (b, dim), C order, rows of length 1."""

@@ -3,7 +3,8 @@
 import importlib.util
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +31,27 @@ class TextEmbedder:
 
     Args:
         model: Name on the Hugging Face hub, or a folder.
+        on_load: Called once, when the model is first needed, with a line that says where it came from.
 
     Raises:
-        ModelUnavailable: If the model is not here and cannot be fetched.
+        ModelUnavailable: From what first needs the model, if it is not here and cannot be fetched.
     """
 
-    def __init__(self, model: str = DEFAULT_MODEL) -> None:
+    def __init__(self, model: str = DEFAULT_MODEL, *, on_load: Callable[[str], None] = lambda note: None) -> None:
         self.name = model
-        self._model, origin = _load(model)
-        self.dim = int(self._model.get_embedding_dimension())
-        self.note = f"{model} ({origin}, {self.dim} dimensions, on {self._model.device})"
+        self._on_load = on_load
+
+    @cached_property
+    def _model(self) -> Any:
+        """The model, loaded when first needed: a run that finds nothing changed never waits for it."""
+        model, origin = _load(self.name)
+        self._on_load(f"{self.name} ({origin}, {model.get_embedding_dimension()} dimensions, on {model.device})")
+        return model
+
+    @property
+    def dim(self) -> int:
+        """Dimensions of a vector."""
+        return int(self._model.get_embedding_dimension())
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts as float32 (b, dim), rows of length 1; sorted by length inside, so that little is padding."""

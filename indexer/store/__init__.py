@@ -64,7 +64,7 @@ def open_store(location: str, collection: str = "products", *, create: bool = Fa
         create: Whether a folder that is not there is made; a reader leaves it so.
 
     Raises:
-        ValueError: If the collection's name is not of that form.
+        ValueError: If the collection's name is not of that form, or the location can be no store.
         LookupError: If the folder is not there and `create` is off.
         StoreLocked: If another process has the folder open.
         ServerFailed: If no server answers.
@@ -73,7 +73,11 @@ def open_store(location: str, collection: str = "products", *, create: bool = Fa
         raise ValueError(f"a collection's name is 1 to 100 letters, digits, - and _, got '{collection}'")
     if location.startswith(("http://", "https://")):
         return _open_server(location, collection)
+    if "://" in location:
+        raise ValueError(f"a server's URL begins with http:// or https://, got '{location}'")
     folder = Path(location)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"store '{folder}' is a file: give --store a folder, or the URL of a Qdrant server")
     if not create and not (folder / collection).is_dir():
         raise LookupError(f"there is no collection '{collection}' at '{folder}': run `assort index CATALOGUE` first")
     return _open_folder(folder, collection)

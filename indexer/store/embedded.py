@@ -33,13 +33,18 @@ class PathLock:
         folder: The store; made when absent.
 
     Raises:
+        ValueError: If the folder cannot be made or written to.
         StoreLocked: If another process, or another open store of this one, holds it.
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / "lock"
-        self._file = self._path.open("a+")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = (folder / "lock").open("a+")
+        except OSError as error:
+            raise ValueError(
+                f"store '{folder}' cannot be opened ({error.strerror}): give --store a folder that you may write to"
+            ) from error
         try:
             portalocker.lock(self._file, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
         except portalocker.LockException:

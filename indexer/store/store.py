@@ -31,6 +31,7 @@ Progress = Callable[[int], None]
 
 _BATCH = 1000
 _QUERIES_AT_ONCE = 64
+_TIES = 10  # further hits asked for, so that the cut between equals is always the same
 
 
 class ProductStore:
@@ -74,9 +75,9 @@ class ProductStore:
         return {} if shape is None else dict(shape.dims)
 
     def indexed(self) -> int:
-        """Count the vectors that stand in an index; the others are scanned."""
+        """Count the products that stand in a vector index; the others are scanned."""
         shape = self._engine.shape()
-        return 0 if shape is None else shape.indexed
+        return 0 if shape is None else min(shape.indexed, shape.points)
 
     def label_names(self) -> tuple[str, ...]:
         """Name the labels that runs have written whole at least once, those of `cluster all` first."""
@@ -266,9 +267,9 @@ class ProductStore:
         answers: dict[str, list[Hit]] = {}
         for some in batches(product_ids, _QUERIES_AT_ONCE):
             vectors = self._vectors_of(some, by)
-            queries = [Query((Nearest(vectors[i], by),), limit, conditions, (point_id(i),), keys) for i in some]
+            queries = [Query((Nearest(vectors[i], by),), limit + _TIES, conditions, (point_id(i),), keys) for i in some]
             for product_id, found in zip(some, self._engine.query(queries), strict=True):
-                answers[product_id] = [hit_of(point, labels, point.score) for point in found]
+                answers[product_id] = _ranked(found, labels, limit)
         return answers
 
     def search(
@@ -280,8 +281,8 @@ class ProductStore:
         nearest = [Nearest(vector, "text")]
         if terms.indices:
             nearest.append(Nearest(terms, "terms"))
-        query = Query(tuple(nearest), limit, self._typed(where), (), (*HIT_KEYS, *labels))
-        return [hit_of(point, labels, point.score) for point in self._engine.query([query])[0]]
+        query = Query(tuple(nearest), limit + _TIES, self._typed(where), (), (*HIT_KEYS, *labels))
+        return _ranked(self._engine.query([query])[0], labels, limit)
 
     def products(self, where: Sequence[Condition] = (), limit: int | None = 10) -> list[Hit]:
         """Find the products that fulfil all conditions, in order of their points; `limit=None` finds all."""
@@ -311,8 +312,9 @@ class ProductStore:
         if label in self.unfinished_labels():
             raise LookupError(f"label '{label}' is half written by a run cut short: run `assort cluster` again")
         if label not in self.label_names():
-            known = ", ".join(self.label_names()) or "none yet"
-            raise LookupError(f"there is no label '{label}' ({known}): run `assort cluster all` first")
+            known = ", ".join(self.label_names())
+            step = f"there are {known}" if known else "run `assort cluster all` first"
+            raise LookupError(f"there is no label '{label}': {step}")
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -353,6 +355,12 @@ class ProductStore:
                 raise ValueError(f"there is no field '{name}' to filter on: known are {known}")
             typed_conditions.append(typed(condition, kind))
         return tuple(typed_conditions)
+
+
+def _ranked(found: Sequence[Found], labels: Sequence[str], limit: int) -> list[Hit]:
+    """Keep the best hits; among equals, which an engine gives in any order, the lower id first."""
+    best = sorted(found, key=lambda point: (-round(point.score, 6), point.payload["product_id"]))
+    return [hit_of(point, labels, point.score) for point in best[:limit]]
 
 
 def _check_limit(limit: int) -> None:

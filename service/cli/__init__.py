@@ -16,6 +16,8 @@ class _Assort(click.Group):
 
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.ClickException("stopped; what was written stays, the same command goes on from there") from None
         except BrokenPipeError:
             raise  # the reader of a pipe has seen enough: click ends quietly
         except (ValueError, OSError, ModelUnavailable, ServerFailed, StoreLocked) as error:

@@ -7,7 +7,7 @@ import click
 from .. import lookup
 from ..describe import info as describe
 from ..push import push as copy_store
-from .options import opened, print_json, progress_bar, store_options
+from .options import note, opened, print_json, progress_bar, read_ids, store_options
 from .printing import print_fields
 
 
@@ -42,6 +42,8 @@ def info(as_json: bool, location: str, collection: str, quiet: bool) -> None:
     """
     with opened(location, collection, quiet=quiet) as store:
         described = describe(store)
+    for run in described["cut_short"]:
+        note(f"{run['kind']} run {run['run']} was cut short: the same command finishes it", quiet=quiet)
     print_json(described) if as_json else print_fields(described)
 
 
@@ -63,14 +65,14 @@ def export(file: Path, location: str, collection: str, quiet: bool) -> None:
 @click.argument("ids", nargs=-1, required=True)
 @store_options
 def delete(ids: tuple[str, ...], location: str, collection: str, quiet: bool) -> None:
-    """Remove products from the store.
+    """Remove products from the store; - for ids on stdin, one a line.
 
     \b
     Example:
       assort delete B07H8NVPJB B07HKRWFN1
     """
     with opened(location, collection, quiet=quiet) as store:
-        known, unknown = lookup.known_ids(store, ids)
+        known, unknown = lookup.known_ids(store, read_ids(ids))
         deleted = store.delete(known)
     click.echo(f"{deleted:,} products removed")
     if unknown:
@@ -87,6 +89,8 @@ def push(url: str, location: str, collection: str, quiet: bool) -> None:
     Example:
       docker compose up -d && assort push http://localhost:6333
     """
+    if not url.startswith(("http://", "https://")):
+        raise click.BadParameter(f"a server's URL begins with http:// or https://, got '{url}'")
     with (
         opened(location, collection, quiet=quiet) as source,
         opened(url, collection, create=True, quiet=quiet) as target,

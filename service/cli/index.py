@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
+from difflib import get_close_matches
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import click
 
-from indexer.catalogue import FORMATS, estimate_lines, read_catalogue
+from indexer.catalogue import FORMATS, CatalogueError, estimate_lines, read_catalogue
 from indexer.embedders.text import DEFAULT_MODEL, TextEmbedder
 from indexer.indexing import DEFAULT_BATCH, DEFAULT_TEXT_FIELDS, IndexSummary, index_products
 from indexer.products import Product, Rejected
@@ -19,13 +21,18 @@ from indexer.store import LABELS
 
 from .options import note, opened, print_json, progress_bar, store_options
 
+_FIELDS = [field.name for field in fields(Product) if field.name not in ("fields", "file", "line")]
+_EXAMPLES = {"mapping": "title=product_name", "constants": "source=abt"}
+
 
 def _mapping(ctx: click.Context, param: click.Parameter, pairs: Sequence[str]) -> dict[str, list[str]]:
     mapping: dict[str, list[str]] = {}
     for pair in pairs:
         name, equals, column = pair.partition("=")
         if not (name and equals and column):
-            raise click.BadParameter(f"'{pair}' is not FIELD=COLUMN, for example title=product_name")
+            raise click.BadParameter(f"'{pair}' is not {param.metavar}, for example {_EXAMPLES[str(param.name)]}")
+        if near := [] if name in _FIELDS else get_close_matches(name, _FIELDS, cutoff=0.75):
+            note(f"'{name}' is kept as a field of your own: did you mean {near[0]}?")
         if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
             raise click.BadParameter(f"a field's name is letters, digits, - and _, got '{name}'")
         if name in LABELS:
@@ -122,15 +129,19 @@ def index(
         raise click.BadParameter(f"'{rejects}' is a SOURCE: rejected lines need a file of their own")
     unread = list(sources)
     total = min(sum(map(estimate_lines, sources)), (limit or sys.maxsize) * len(sources))
-    embedder = TextEmbedder(text_model)
-    note(f"embedding with {embedder.note}", quiet=quiet)
+    embedder = TextEmbedder(text_model, on_load=lambda origin: note(f"embedding with {origin}", quiet=quiet))
+    records = _chained(catalogues, unread)
+    try:
+        first = list(islice(records, 1))  # what cannot be read at all is told before a store is made
+    except CatalogueError as error:
+        raise click.ClickException(f"{error}{_not_read(unread)}") from None
     with (
         opened(location, collection, create=True, quiet=quiet) as store,
         _rejects_file(rejects) as reject,
         progress_bar("indexing", total or None, quiet=quiet) as progress,
     ):
         summary = index_products(
-            _chained(catalogues, unread),
+            chain(first, records),
             store,
             embedder,
             text_fields=text_fields,
@@ -149,15 +160,17 @@ def index(
     else:
         _print_summary(summary, rejects, products)
     if summary.failure:
-        rest = f"\nNot read: {', '.join(map(str, unread[1:]))}." if unread[1:] else ""
-        raise click.ClickException(f"{summary.failure}\nEverything before it is in the store.{rest}")
+        kept = "\nEverything before it is in the store." if summary.read else ""
+        raise click.ClickException(f"{summary.failure}{kept}{_not_read(unread)}")
+    if summary.read and summary.rejected.total() == summary.read:
+        raise click.ClickException("every line was rejected: check the columns, for example with --map title=COLUMN")
     if not labelled:
         note("next: assort cluster all", quiet=quiet)
 
 
 def _check(text_fields: Sequence[str], own: Sequence[str], limit: int | None, delete_missing: bool) -> None:
     """Refuse options that do not go together."""
-    known = [*(field.name for field in fields(Product) if field.name not in ("fields", "file", "line")), *own]
+    known = [*_FIELDS, *own]
     for name in text_fields:
         if name not in known:
             raise click.BadParameter(f"there is no field '{name}' for --text-fields: known are {', '.join(known)}")
@@ -170,6 +183,11 @@ def _chained(catalogues: Sequence[Iterator[Product | Rejected]], unread: list[Pa
     for catalogue in catalogues:
         yield from catalogue
         unread.pop(0)
+
+
+def _not_read(unread: Sequence[Path]) -> str:
+    """Name the sources after the one that broke off."""
+    return f"\nNot read: {', '.join(map(str, unread[1:]))}." if unread[1:] else ""
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Questions: similar, complements, search, products, show."""
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from indexer.store import Condition
 
 from .. import lookup
 from ..complements import complements as ranked_complements
-from .options import answer_options, note, opened, print_json, store_options
+from .options import answer_options, note, opened, print_json, read_ids, store_options
 from .printing import print_answers, print_fields
 
 Ask = Callable[[list[str]], Mapping[str, Sequence[lookup.Answer]]]
@@ -83,6 +82,8 @@ def search(
 ) -> None:
     """Find products by free TEXT: by its meaning and by its words.
 
+    The score fuses the ranks of both; only its order means much.
+
     \b
     Example:
       assort search "clear case for nova x2" --where 'price<20'
@@ -106,6 +107,9 @@ def products(
     """
     with opened(location, collection, quiet=quiet) as store:
         answers = lookup.products(store, where=where, limit=limit)
+        found = store.count(where)
+    if found > len(answers):
+        note(f"{len(answers):,} of {found:,} shown: --limit {found} shows all", quiet=quiet)
     print_json([answer.as_dict() for answer in answers]) if as_json else print_answers(answers)
 
 
@@ -127,7 +131,7 @@ def show(product_id: str, as_json: bool, location: str, collection: str, quiet: 
 
 def _answer(ids: Sequence[str], ask: Ask, store: Any, as_json: bool) -> None:
     """Answer one id as a list, several as id -> list; an unknown one among several is named and answered with null."""
-    wanted = [line.strip() for line in sys.stdin if line.strip()] if tuple(ids) == ("-",) else list(ids)
+    wanted = read_ids(ids)
     if len(ids) == 1 and ids[0] != "-":
         (answers,) = ask(wanted).values()
         print_json([answer.as_dict() for answer in answers]) if as_json else print_answers(answers)

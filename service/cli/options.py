@@ -72,6 +72,11 @@ def opened(location: str, collection: str, *, create: bool = False, quiet: bool 
         yield store
 
 
+def read_ids(ids: Sequence[str]) -> list[str]:
+    """Give the ids of a command line; a lone - stands for those on stdin, one a line."""
+    return [line.strip() for line in sys.stdin if line.strip()] if tuple(ids) == ("-",) else list(ids)
+
+
 def note(text: str, *, quiet: bool = False) -> None:
     """Say something to the person at the terminal, apart from the results."""
     if not quiet:

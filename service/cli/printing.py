@@ -55,7 +55,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1 else f"{value:,.2f}"
     if isinstance(value, list | tuple):
-        return ", ".join(str(item) for item in value) or "-"
+        return ", ".join(_cell(item) for item in value) or "-"
     if isinstance(value, dict):
         return ", ".join(f"{key} {item}" for key, item in value.items()) or "-"
     return str(value)
