@@ -16,7 +16,7 @@ from .seen import Seen
 from .store import NewPoint, ProductStore, Settings, State, Stored, new_run, record_hash, text_hash, to_payload
 
 DEFAULT_TEXT_FIELDS = ("title", "description")
-DEFAULT_BATCH = 512
+DEFAULT_BATCH = 256
 _NOTHING_TO_EMBED = "no title, description, brand, category or feature"
 
 
