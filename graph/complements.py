@@ -113,6 +113,7 @@ class ComplementRanker:
     ) -> None:
         self._directed = {"bought": bought.matrix(n), "viewed": viewed.matrix(n), "together": together.matrix(n)}
         self._pairs = either_way(self._directed["bought"].maximum(self._directed["together"]))
+        self._pair_keys = _keys(self._pairs)
         self._n = n
         links = either_way(self._directed["bought"]) + VIEWED * either_way(self._directed["viewed"])
         links = (links + TOGETHER * either_way(self._directed["together"])).tocsr()
@@ -123,7 +124,8 @@ class ComplementRanker:
         telling = sparse.diags_array((np.diff(self._baskets.indptr) <= POPULAR).astype(np.float32))
         self._telling = (self._damped @ telling).tocsr()
         self._telling.eliminate_zeros()
-        self._by_telling = self._telling.T.tocsr()
+        self._by_telling = (telling @ self._telling).T.tocsr()  # nor is what is linked to everything like anything
+        self._by_telling.eliminate_zeros()
         self._norm = np.sqrt(self._damped.multiply(self._damped).sum(axis=1))
         self._likeness = _likeness_matrix(likeness, n)
         self._alike = self._likeness.sign()
@@ -243,12 +245,12 @@ class ComplementRanker:
     ) -> Complements:
         """Count the evidence for chosen pairs, and lay everything out as (q, limit)."""
         source = rows[row]
-        shared = _pairwise(self._pairs, source, self._pairs, target)
+        shared = _pairwise(self._pairs, source, self._pair_keys, target)
         columns = {
             "target": (target, -1, np.int64),
             "score": (score, 0, np.float32),
             "shared": (shared, 0, np.int64),
-            "similar": (_pairwise(self._alike, source, self._pairs, target), 0, np.int64),
+            "similar": (_pairwise(self._alike, source, self._pair_keys, target), 0, np.int64),
             "lift": (shared / self._expected_shared(source, target), 0, np.float32),
         }
         for kind, listed in self._directed.items():
@@ -317,11 +319,29 @@ def _in_order(scores: sparse.csr_array) -> tuple[NDArray[np.int64], NDArray[np.i
     )
 
 
+def _keys(matrix: sparse.csr_array) -> NDArray[np.int64]:
+    """Number the entries of a matrix by row and column, ascending."""
+    matrix.sort_indices()
+    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
+    keys: NDArray[np.int64] = rows * matrix.shape[1] + matrix.indices
+    return keys
+
+
 def _pairwise(
-    left: sparse.csr_array, i: NDArray[np.int64], right: sparse.csr_array, j: NDArray[np.int64]
+    left: sparse.csr_array, i: NDArray[np.int64], keys: NDArray[np.int64], j: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Dot row i of one 0/1 matrix with row j of another, pair by pair."""
-    return np.asarray(left[i].multiply(right[j]).sum(axis=1)).astype(np.int64)
+    """Dot row i of one 0/1 matrix with row j of another, given as `_keys`, pair by pair.
+
+    The entries of row i are looked up in row j, so that a row j with very many costs no more than another.
+    """
+    length = np.diff(left.indptr)[i]
+    pair = np.repeat(np.arange(len(i)), length)
+    if len(pair) == 0 or len(keys) == 0:
+        return np.zeros(len(i), dtype=np.int64)
+    place = left.indptr[i][pair] + np.arange(len(pair)) - (np.cumsum(length) - length)[pair]
+    wanted = j[pair] * left.shape[1] + left.indices[place]
+    found = keys[np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)] == wanted
+    return np.bincount(pair, weights=found, minlength=len(i)).astype(np.int64)
 
 
 def _entries(matrix: sparse.csr_array, i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.int64]:
