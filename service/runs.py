@@ -155,23 +155,33 @@ def _write(
     ranker: ComplementRanker | None,
     bar: Bar,
 ) -> int:
-    """Write labels and complements between two marks, so that a run cut short shows; then build the index."""
+    """Write labels between two marks, so that a run cut short shows; then complements, then the index.
+
+    The label `complementary` counts as unfinished until the complements beside it are written too.
+    """
     settings = store.records.settings()
     unfinished = tuple(name for name in LABELS if name in labels or name in settings.unfinished)
     store.records.save_settings(replace(settings, unfinished=unfinished))
     n = len(catalogue.ids)
     with bar("writing labels", n) as done:
         written = store.set_labels(catalogue.ids, labels, catalogue.labels, done)
+    _finish(store, [name for name in labels if name != "complementary" or ranker is None], run_id)
     if ranker is not None:
         identity = labels.get("identity", catalogue.labels["identity"])
         with bar("ranking complements", n) as done:
             store.set_complements(complement_payloads(ranker, catalogue.ids, identity, done))
-    left = tuple(name for name in unfinished if name not in labels)
-    whole = {**settings.labels, **dict.fromkeys(labels, run_id)}
-    store.records.save_settings(replace(settings, labels=whole, unfinished=left))
+        _finish(store, ["complementary"], run_id)
     with bar("building the vector index", None):
         store.build_index()
     return written
+
+
+def _finish(store: ProductStore, names: Sequence[str], run_id: str) -> None:
+    """Let readers see labels that are written whole."""
+    settings = store.records.settings()
+    unfinished = tuple(name for name in settings.unfinished if name not in names)
+    whole = {**settings.labels, **dict.fromkeys(names, run_id)}
+    store.records.save_settings(replace(settings, labels=whole, unfinished=unfinished))
 
 
 class _Clustering:
