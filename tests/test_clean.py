@@ -59,9 +59,13 @@ def test_plain_text_of_plain_text_changes_nothing_and_can_be_written(text: str) 
 
 
 @given(st.text())
-def test_any_text_at_all_can_be_cleaned(text: str) -> None:
-    for clean in (plain_text, clean_title, clean_text, clean_id, clean_field, clean_price, clean_categories):
-        clean(text)
+def test_any_text_at_all_can_be_cleaned_and_what_comes_out_can_be_stored(text: str) -> None:
+    cleaned = [clean(text) for clean in (plain_text, clean_title, clean_text, clean_id, clean_field)]
+    for value in (*cleaned, *clean_categories(text)):
+        assert str(value).encode("utf-8").decode("utf-8") == str(value)
+        assert "\n" not in str(value)
+    price = clean_price(text)
+    assert price is None or (price >= 0 and math.isfinite(price))
 
 
 @pytest.mark.parametrize(

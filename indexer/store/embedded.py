@@ -14,7 +14,7 @@ from typing import Any
 import portalocker
 import qdrant_edge as edge
 
-from .engine import SCROLL_PAGE, FieldKind, Found, Nearest, Payload, Point, Query, Shape, Terms
+from .engine import RRF_K, SCROLL_PAGE, FieldKind, Found, Nearest, Payload, Point, Query, Shape, Terms
 from .errors import StoreLocked
 from .where import Condition
 
@@ -23,7 +23,6 @@ _SCHEMA = {
     "integer": edge.PayloadSchemaType.Integer,
     "float": edge.PayloadSchemaType.Float,
 }
-_RRF_K = 60  # Cormack, Clarke & Buettcher 2009
 
 
 class PathLock:
@@ -219,12 +218,12 @@ def _edge_query(query: Query) -> edge.QueryRequest:
         return edge.QueryRequest(
             limit=query.limit, query=_edge_nearest(query.nearest[0]), filter=where, with_payload=_selector(query.keys)
         )
-    candidates = max(100, query.limit * 2)
     return edge.QueryRequest(
         limit=query.limit,
-        query=edge.Fusion.Rrf(k=_RRF_K),  # type: ignore[arg-type]  # the stub calls it a nested class
+        query=edge.Fusion.Rrf(k=RRF_K),  # type: ignore[arg-type]  # the stub calls it a nested class
         prefetches=[
-            edge.Prefetch(limit=candidates, query=_edge_nearest(nearest), filter=where) for nearest in query.nearest
+            edge.Prefetch(limit=query.candidates, query=_edge_nearest(nearest), filter=where)
+            for nearest in query.nearest
         ],
         with_payload=_selector(query.keys),
     )

@@ -12,6 +12,7 @@ from .where import Condition
 FieldKind = Literal["keyword", "integer", "float"]
 Payload = dict[str, Any]
 
+RRF_K = 60  # of reciprocal rank fusion: Cormack, Clarke & Buettcher 2009
 SCROLL_PAGE = 1000  # measured: 44,000 vectors a second; larger pages are slower
 
 
@@ -90,6 +91,11 @@ class Query:
     where: tuple[Condition, ...] = ()
     exclude: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+
+    @property
+    def candidates(self) -> int:
+        """How many hits of each vector are fused."""
+        return max(100, self.limit * 2)
 
 
 @dataclass(frozen=True, slots=True)

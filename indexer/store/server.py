@@ -15,7 +15,7 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from .engine import SCROLL_PAGE, FieldKind, Found, Nearest, Payload, Point, Query, Shape, Terms
+from .engine import RRF_K, SCROLL_PAGE, FieldKind, Found, Nearest, Payload, Point, Query, Shape, Terms
 from .errors import ServerFailed
 from .where import Condition
 
@@ -24,7 +24,6 @@ _SCHEMA = {
     "integer": models.PayloadSchemaType.INTEGER,
     "float": models.PayloadSchemaType.FLOAT,
 }
-_RRF_K = 60  # Cormack, Clarke & Buettcher 2009
 _NEVER_INDEX_KB = 0  # Qdrant's own way to say: build no vector index
 _INDEX_ABOVE_KB = 10_000
 _TIMEOUT_S = 60
@@ -282,13 +281,12 @@ def _client_query(query: Query) -> models.QueryRequest:
         return models.QueryRequest(
             query=_client_vector(nearest), using=nearest.using, filter=where, limit=query.limit, with_payload=payload
         )
-    candidates = max(100, query.limit * 2)
     return models.QueryRequest(
         prefetch=[
-            models.Prefetch(query=_client_vector(nearest), using=nearest.using, filter=where, limit=candidates)
+            models.Prefetch(query=_client_vector(nearest), using=nearest.using, filter=where, limit=query.candidates)
             for nearest in query.nearest
         ],
-        query=models.RrfQuery(rrf=models.Rrf(k=_RRF_K)),
+        query=models.RrfQuery(rrf=models.Rrf(k=RRF_K)),
         limit=query.limit,
         with_payload=payload,
     )
