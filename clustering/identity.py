@@ -111,19 +111,20 @@ def _generic_titles(titles: Sequence[str]) -> IntArray:
 def _makers(brands: Sequence[str]) -> IntArray:
     """Number brands by their first word, "Sony Corp." as "Sony"; 0 where a brand says nothing."""
     numbers = dict.fromkeys(NO_BRAND, 0)
-    first_words = (re.sub(r"\W.*", "", brand.strip().casefold(), flags=re.DOTALL) for brand in brands)
-    return np.array([numbers.setdefault(word, len(numbers)) for word in first_words], dtype=np.int64)
+    number_of = {
+        brand: numbers.setdefault(re.sub(r"\W.*", "", brand.strip().casefold(), flags=re.DOTALL), len(numbers))
+        for brand in dict.fromkeys(brands)
+    }
+    return np.array([number_of[brand] for brand in brands], dtype=np.int64)
 
 
 def _candidates(vectors: NDArray[np.float32], tokens: Tokens, cells: IntArray) -> tuple[IntArray, IntArray]:
     """Pair the rows worth scoring; rows without a title are left out."""
-    titled = np.flatnonzero(np.diff(tokens.matrix.indptr))
+    titled = np.diff(tokens.matrix.indptr) > 0
     by_token = pairs_sharing_tokens(tokens.matrix, neighbours=NEIGHBOURS, max_holders=MAX_HOLDERS)
-    by_vector = pairs_in_cells(vectors[titled], cells[titled], neighbours=NEAR, nearby=NEARBY_CELLS)
+    by_vector = pairs_in_cells(vectors, np.where(titled, cells, -1), neighbours=NEAR, nearby=NEARBY_CELLS)
     return unique_pairs(
-        np.concatenate([by_token[0], titled[by_vector[0]]]),
-        np.concatenate([by_token[1], titled[by_vector[1]]]),
-        len(vectors),
+        np.concatenate([by_token[0], by_vector[0]]), np.concatenate([by_token[1], by_vector[1]]), len(vectors)
     )
 
 

@@ -7,6 +7,7 @@ sources the result is that of merging one best pair at a time, but a handful of 
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -53,10 +54,8 @@ def _sum_parallel(a: IntArray, b: IntArray, total: FloatArray, n: int) -> tuple[
     """Orient edges from the lower to the higher cluster, drop loops and add up parallel ones."""
     low, high = np.minimum(a, b), np.maximum(a, b)
     real = low != high
-    keys, which = np.unique(low[real] * n + high[real], return_inverse=True)
-    sums = np.zeros(len(keys))
-    np.add.at(sums, which, total[real])
-    return keys // n, keys % n, sums
+    edges = sparse.csr_matrix((total[real], (low[real], high[real])), shape=(n, n)).tocoo()
+    return edges.row.astype(np.int64), edges.col.astype(np.int64), edges.data
 
 
 def _reciprocal_best(a: IntArray, b: IntArray, means: FloatArray, n: int) -> IntArray | None:

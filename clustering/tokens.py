@@ -7,9 +7,12 @@ and "ue32m5520akxxu" also counts as "ue32m5520" once some title stops there.
 """
 
 import re
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +76,7 @@ FIGURE_PATTERN = re.compile(r"[\d.]+(?:x[\d.]+)*(?:st|nd|rd|th)?")  # 42, 5.5, 4
 INCH_MARK = re.compile(r"(?<=\d)[ ]?(?:\"|''|'|″|”|′)(?!\w)")
 PACK_OF = re.compile(r"\b(?:multi[- ]?)?(?:pack|set|box|case|lot) of (\d+)\b")
 MIN_CODE, MAX_CODE = 4, 20  # characters of a code that may be spelled with gaps
+TITLES = 50_000  # cut into words at once; bounds memory
 MIN_STEM = 5  # characters two codes must share before one counts as the other with a suffix
 
 
@@ -113,14 +117,18 @@ def read_tokens(titles: Sequence[str]) -> Tokens:
     rows, words = _join_units(*_words(titles, ids), ids)
     spelling = list(ids)
     kinds = np.array([kind_of(token) for token in spelling], dtype=np.int8)
-    held = [(rows, words), *(_joined(rows, words, width, spelling, kinds, ids) for width in (2, 3))]
+    starts = np.flatnonzero(_starts_code(spelling, kinds)[words])
+    held = [(rows, words), *(_joined(starts, rows, words, width, spelling, kinds, ids) for width in (2, 3))]
     holders, tokens = _add_stems(np.concatenate([r for r, _ in held]), np.concatenate([t for _, t in held]), kinds, ids)
-    used, columns = np.unique(tokens, return_inverse=True)
-    matrix = sparse.csr_matrix((np.ones(len(columns), np.float32), (holders, columns)), shape=(len(titles), len(used)))
+    used = np.flatnonzero(np.bincount(tokens, minlength=len(spelling)))
+    column = np.full(len(spelling), -1, np.int64)
+    column[used] = np.arange(len(used))
+    ones = np.ones(len(tokens), np.float32)
+    matrix = sparse.csr_matrix((ones, (holders, column[tokens])), shape=(len(titles), len(used)))
     matrix.sum_duplicates()
     matrix.data[:] = 1
     names = [spelling[token] for token in used]
-    return Tokens(matrix, names, kinds[used], rows, np.searchsorted(used, words))
+    return Tokens(matrix, names, kinds[used], rows, column[words])
 
 
 def kind_of(token: str) -> Kind:
@@ -136,13 +144,18 @@ def kind_of(token: str) -> Kind:
 
 def _words(titles: Sequence[str], ids: dict[str, int]) -> tuple[IntArray, IntArray]:
     """Cut titles into words, in order; new canonical spellings are added to `ids`."""
-    text = "\n".join(" ".join(title.split()) for title in titles).lower()
-    text = PACK_OF.sub(r"\1 pack", INCH_MARK.sub(" in ", text))
-    raw = {"\n": 0}
-    found = np.array([raw.setdefault(word, len(raw)) for word in WORD_PATTERN.findall(text)], dtype=np.int64)
+    raw: defaultdict[str, int] = defaultdict(count().__next__)
+    end_of_title = raw["\n"]
+    rows, words = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for start in range(0, len(titles), TITLES):
+        text = "\n".join(" ".join(title.split()) for title in titles[start : start + TITLES]).lower()
+        spelled = WORD_PATTERN.findall(PACK_OF.sub(r"\1 pack", INCH_MARK.sub(" in ", text)))
+        found = np.fromiter(map(raw.__getitem__, spelled), np.int64, len(spelled))
+        in_title = found != end_of_title
+        rows.append(start + np.cumsum(~in_title)[in_title])
+        words.append(found[in_title])
     canonical = np.array([ids.setdefault(_canonical(word), len(ids)) if word != "\n" else -1 for word in raw])
-    in_title = found != 0
-    return np.cumsum(~in_title)[in_title], canonical[found[in_title]]
+    return np.concatenate(rows), canonical[np.concatenate(words)]
 
 
 def _canonical(word: str) -> str:
@@ -179,30 +192,51 @@ def _join_units(rows: IntArray, tokens: IntArray, ids: dict[str, int]) -> tuple[
 
 
 def _joined(
-    rows: IntArray, tokens: IntArray, width: int, spelling: list[str], kinds: NDArray[np.int8], ids: dict[str, int]
+    starts: IntArray,
+    rows: IntArray,
+    tokens: IntArray,
+    width: int,
+    spelling: list[str],
+    kinds: NDArray[np.int8],
+    ids: dict[str, int],
 ) -> tuple[IntArray, IntArray]:
-    """Find `width` neighbouring tokens that another title spells as one code."""
-    last = len(rows) - width + 1
+    """Find `width` neighbouring tokens, from one of `starts` on, that another title spells as one code."""
     length = np.array([len(token) for token in spelling], dtype=np.int64)
-    parts = np.stack([tokens[start : start + max(last, 0)] for start in range(width)])
-    short = length[parts].sum(0) <= MAX_CODE
-    digits = (kinds[parts] >= Kind.NUMBER).any(0)
-    at = np.flatnonzero(short & digits & (rows[: parts.shape[1]] == rows[width - 1 :]))
-    unique, which = np.unique(parts[:, at], axis=1, return_inverse=True)
-    codes = np.array([ids.get("".join(spelling[part] for part in group), -1) for group in unique.T], dtype=np.int64)
+    at = starts[starts <= len(rows) - width]
+    at = at[rows[at] == rows[at + width - 1]]
+    parts = np.stack([tokens[at + place] for place in range(width)])
+    worth = (length[parts].sum(0) <= MAX_CODE) & (kinds[parts] >= Kind.NUMBER).any(0)
+    at, parts = at[worth], parts[:, worth]
+    group = np.zeros(len(at), np.int64)  # numbers runs of the same tokens
+    for part in parts:
+        group = np.unique(group * len(spelling) + part, return_inverse=True)[1]
+    one_of = np.unique(group, return_index=True)[1]
+    runs = ("".join([spelling[part] for part in run]) for run in parts[:, one_of].T.tolist())
+    codes = np.array([ids.get(run, -1) for run in runs], dtype=np.int64)
     codes[(length[codes] < MIN_CODE) | (kinds[codes] != Kind.CODE)] = -1
-    found = codes[which]
+    found = codes[group]
     return rows[at][found >= 0], found[found >= 0]
+
+
+def _starts_code(spelling: list[str], kinds: NDArray[np.int8]) -> BoolArray:
+    """Say which tokens some longer code starts with."""
+    codes = sorted(spelling[token] for token in np.flatnonzero(kinds == Kind.CODE))
+    codes.append("")  # nothing starts with a token that sorts behind all codes
+    return np.array(
+        [codes[bisect_right(codes, token, hi=len(codes) - 1)].startswith(token) for token in spelling], bool
+    )
 
 
 def _add_stems(
     rows: IntArray, tokens: IntArray, kinds: NDArray[np.int8], ids: dict[str, int]
 ) -> tuple[IntArray, IntArray]:
     """Add to every code the shorter codes it starts with."""
+    is_code = (kinds == Kind.CODE).tolist()
+    codes = {spelled: token for spelled, token in ids.items() if is_code[token]}
     stem = np.full(len(ids), -1, np.int64)
-    for token, spelled in ((ids[spelled], spelled) for spelled in ids if kinds[ids[spelled]] == Kind.CODE):
-        shorter = (ids.get(spelled[:length], -1) for length in range(len(spelled) - 1, MIN_STEM - 1, -1))
-        stem[token] = next((code for code in shorter if code >= 0 and kinds[code] == Kind.CODE), -1)
+    for spelled, token in codes.items():
+        shorter = (codes.get(spelled[:length], -1) for length in range(len(spelled) - 1, MIN_STEM - 1, -1))
+        stem[token] = next((code for code in shorter if code >= 0), -1)
     all_rows, all_tokens = [rows], [tokens]
     while len(rows):
         has_stem = stem[tokens] >= 0

@@ -1,14 +1,17 @@
 """What goes with a product, ranked by the evidence shoppers left, every answer with its reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from .edges import check_rows
+from .evidence import Evidence, only_columns
+from .ridge import Reach, largest
 from .shoppers import TOGETHER, VIEWED, Links, either_way
 
 ALIKE = 100
@@ -30,8 +33,11 @@ POPULAR = 1000
 """Links of a product beyond which sharing it no longer makes two others candidates for likeness: it is linked to
 everything, and looking at all it is linked to would take time that grows with the square of the catalogue."""
 
-BLOCK = 256
-"""Products ranked at once: bounds memory, whatever their number."""
+BLOCK = 128
+"""Products ranked at once, at most: bounds memory, and what a block works on stays in the processor's cache."""
+
+WORK = 4_000_000
+"""Steps to find the candidates of products ranked at once, at most: one linked to everything is ranked alone."""
 
 
 class Why(IntEnum):
@@ -85,8 +91,8 @@ class ComplementRanker:
     most similar rows; the fitted row is the ranking. Links it has already come out high, and so do those it should
     have. This is one column of SLIM with feature selection (Ning and Karypis, ICDM 2011) with the ridge of EASE (Steck,
     "Embarrassingly shallow autoencoders for sparse data", WWW 2019), solved in the 100 x 100 corner of the Gram matrix
-    that matters for it. So a product is ranked alone, in about a millisecond, without fitting the others first, and
-    memory grows with the links only.
+    that matters for it (see `Reach`). So a product is ranked in a few milliseconds without fitting the others first,
+    all of them in a fifth of a millisecond each when asked for in `order`, and memory grows with the links only.
 
     A product without links borrows those of its nearest neighbours, the near-identical first.
 
@@ -111,27 +117,25 @@ class ComplementRanker:
         *,
         likeness: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None,
     ) -> None:
-        self._directed = {"bought": bought.matrix(n), "viewed": viewed.matrix(n), "together": together.matrix(n)}
-        self._pairs = either_way(self._directed["bought"].maximum(self._directed["together"]))
-        self._pair_keys = _keys(self._pairs)
         self._n = n
-        links = either_way(self._directed["bought"]) + VIEWED * either_way(self._directed["viewed"])
-        links = (links + TOGETHER * either_way(self._directed["together"])).tocsr()
+        listed, seen, baskets = bought.matrix(n), viewed.matrix(n), together.matrix(n)
+        links = either_way(listed) + VIEWED * either_way(seen) + TOGETHER * either_way(baskets)
         self._linked = np.diff(links.indptr) > 0
-        self._baskets = (links + sparse.eye_array(n, dtype=np.float32)).tocsr()
-        length = self._baskets.sum(axis=1)
-        self._damped = (self._baskets @ sparse.diags_array((length.mean() / length) ** (DAMPING / 2))).tocsr()
-        telling = sparse.diags_array((np.diff(self._baskets.indptr) <= POPULAR).astype(np.float32))
-        self._telling = (self._damped @ telling).tocsr()
-        self._telling.eliminate_zeros()
-        self._by_telling = (telling @ self._telling).T.tocsr()  # nor is what is linked to everything like anything
-        self._by_telling.eliminate_zeros()
+        links = (links + sparse.eye_array(n, dtype=np.float32)).tocsr()
+        length = links.sum(axis=1)
+        self._damping = (length.mean() / length) ** (DAMPING / 2)
+        self._damped = (links @ sparse.diags_array(self._damping)).tocsr()
+        rare = np.diff(links.indptr) <= POPULAR
+        self._telling = only_columns(self._damped, rare)
+        # Nor is what is linked to everything like anything.
+        self._by_telling = only_columns(self._telling.T.tocsr(), rare)
         self._norm = np.sqrt(self._damped.multiply(self._damped).sum(axis=1))
+        self._work = only_columns(links, rare).sign() @ np.diff(self._by_telling.indptr)
         self._likeness = _likeness_matrix(likeness, n)
-        self._alike = self._likeness.sign()
-        listed = self._directed["bought"]
-        observed = 0.5 * (listed + listed.T) + either_way(self._directed["together"])
-        self._observed = (observed + SEEN * either_way(self._directed["viewed"])).tocsr()
+        observed = 0.5 * (listed + listed.T) + either_way(baskets)
+        self._observed = (observed + SEEN * either_way(seen)).tocsr()
+        pairs = either_way(listed.maximum(baskets))
+        self._evidence = Evidence({"bought": listed, "viewed": seen, "together": baskets}, pairs, self._likeness, rare)
 
     def rank(
         self,
@@ -161,11 +165,27 @@ class ComplementRanker:
             ValueError: If a row number lies outside the catalogue, limit is below 1, or an array has another length.
         """
         self._check(rows, limit, [*apart, *([] if allowed is None else [allowed])])
-        blocks = [
-            self._rank_block(rows[start : start + BLOCK], limit, new_only, more_new, apart, allowed)
-            for start in range(0, max(len(rows), 1), BLOCK)
-        ]
+        blocks = [self._rank_block(block, limit, new_only, more_new, apart, allowed) for block in self._blocks(rows)]
         return Complements(*(np.concatenate([getattr(b, f.name) for b in blocks]) for f in fields(Complements)))
+
+    def order(self) -> NDArray[np.int64]:
+        """List all rows so that products linked to each other lie near: ranked in this order, blocks share their links.
+
+        Returns:
+            int64 (n,), the reverse Cuthill-McKee order (Cuthill and McKee, "Reducing the bandwidth of sparse symmetric
+            matrices", ACM National Conference 1969), without the products linked to everything.
+        """
+        found: NDArray[np.int64] = reverse_cuthill_mckee(self._by_telling, symmetric_mode=True).astype(np.int64)
+        return found
+
+    def _blocks(self, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """Cut rows where there are BLOCK of them or WORK in them; at least one block, if an empty one."""
+        start = 0
+        while start == 0 or start < len(rows):
+            work = np.cumsum(self._work[rows[start : start + BLOCK]])
+            end = start + max(int(np.searchsorted(work, WORK, side="right")), 1)
+            yield rows[start:end]
+            start = end
 
     def _rank_block(
         self,
@@ -176,99 +196,51 @@ class ComplementRanker:
         apart: Sequence[NDArray[np.int64]],
         allowed: NDArray[np.bool_] | None,
     ) -> Complements:
-        scores = self._permitted(self._scores(rows), rows, apart, allowed)
-        if new_only or more_new:
-            new = scores - scores.multiply(self._pairs[rows])
-        chosen = _best(new if new_only else scores, limit)
-        if more_new:
-            chosen = chosen.maximum(_best(new, more_new))
-        row, target, score = _in_order(chosen)
-        return self._explain(rows, row, target, score, limit + more_new)
-
-    def _permitted(
-        self,
-        scores: sparse.csr_array,
-        rows: NDArray[np.int64],
-        apart: Sequence[NDArray[np.int64]],
-        allowed: NDArray[np.bool_] | None,
-    ) -> sparse.csr_array:
-        """Keep the positive scores of those that may be answers."""
-        scores = scores.tocoo()
-        source, target = rows[scores.row], scores.col
-        keep = (scores.data > 0) & (source != target)
+        row, target, score, known = self._positive(rows)
+        keep = rows[row] != target
         for labels in apart:
-            keep &= labels[source] != labels[target]
+            keep &= labels[rows[row]] != labels[target]
         if allowed is not None:
             keep &= allowed[target]
-        return sparse.csr_array((scores.data[keep], (scores.row[keep], target[keep])), shape=scores.shape)
+        if new_only:
+            keep &= ~known
+        row, target, score, known = row[keep], target[keep], score[keep], known[keep]
+        order = largest(row, score)
+        row, target, score, known = row[order], target[order], score[order], known[order]
+        chosen = _place(row) < limit
+        chosen[np.flatnonzero(~known)[_place(row[~known]) < more_new]] = True
+        row, target, score = row[chosen], target[chosen], score[chosen]
+        columns = self._evidence.count(rows, row, target)
+        return _laid_out(len(rows), limit + more_new, row, {"target": target, "score": score, **columns})
 
-    def _scores(self, rows: NDArray[np.int64]) -> sparse.csr_array:
-        """Add what was observed (also_buy 1/2 from either side, a basket 1, also_view 1/10) to what is expected."""
-        shared = (self._telling[rows] @ self._by_telling).tocsr()
-        spans = zip(rows, shared.indptr[:-1], shared.indptr[1:], strict=True)
-        fit = [self._fit(row, shared.indices[a:b], shared.data[a:b]) for row, a, b in spans]
-        lengths = [len(alike) for alike, _ in fit]
-        fitted = sparse.csr_array(
-            (
-                np.concatenate([weight for _, weight in fit] or [np.empty(0, np.float32)]),
-                np.concatenate([alike for alike, _ in fit] or [np.empty(0, np.int64)]),
-                np.cumsum([0, *lengths]),
-            ),
-            shape=(len(rows), self._n),
-        )
+    def _positive(
+        self, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
+        """Score other products: row, target, positive score, and whether they are linked already.
+
+        What was observed (also_buy 1/2 from either side, a basket 1, also_view 1/10) adds to what is expected.
+        """
         cold = sparse.diags_array((~self._linked[rows]).astype(np.float32)) @ self._likeness[rows]
-        return (fitted @ self._baskets + cold @ self._observed + self._observed[rows]).tocsr()
+        given = (self._observed[rows] + cold @ self._observed).tocsr()
+        reach = Reach(self._damped, rows, self._alike(rows), given)
+        scores = reach.fitted(RIDGE) / self._damping[reach.column] + reach.at(given)
+        known = reach.at(self._evidence.pairs[rows]) > 0
+        positive = scores > 0
+        return reach.row[positive], reach.column[positive], scores[positive], known[positive]
 
-    def _fit(
-        self, row: int, others: NDArray[np.int32], products: NDArray[np.float32]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Explain a row of links by those most like it: their row numbers and weights."""
-        likest = products / self._norm[others]
-        likest[others == row] = -1
-        if len(others) > ALIKE:
-            nearest = np.argpartition(-likest, ALIKE - 1)[:ALIKE]
-            others, likest = others[nearest], likest[nearest]
-        alike = np.sort(others[likest > 0]).astype(np.int64)
-        corner = self._damped[alike]
-        gram = (corner @ corner.T).toarray()
-        gram[np.diag_indices_from(gram)] += RIDGE
-        shared = (corner @ self._damped[[row]].T).toarray().ravel()
-        return alike, np.linalg.solve(gram, shared).astype(np.float32)
-
-    def _explain(
-        self,
-        rows: NDArray[np.int64],
-        row: NDArray[np.int64],
-        target: NDArray[np.int64],
-        score: NDArray[np.float32],
-        limit: int,
-    ) -> Complements:
-        """Count the evidence for chosen pairs, and lay everything out as (q, limit)."""
-        source = rows[row]
-        shared = _pairwise(self._pairs, source, self._pair_keys, target)
-        columns = {
-            "target": (target, -1, np.int64),
-            "score": (score, 0, np.float32),
-            "shared": (shared, 0, np.int64),
-            "similar": (_pairwise(self._alike, source, self._pair_keys, target), 0, np.int64),
-            "lift": (shared / self._expected_shared(source, target), 0, np.float32),
-        }
-        for kind, listed in self._directed.items():
-            columns[kind] = (_entries(listed, source, target) + _entries(listed, target, source), 0, np.int64)
-        place = np.arange(len(row)) - np.searchsorted(row, row)
-        tables = {}
-        for name, (values, empty, dtype) in columns.items():
-            tables[name] = np.full((len(rows), limit), empty, dtype=dtype)
-            tables[name][row, place] = values
-        return Complements(**tables)
-
-    def _expected_shared(self, source: NDArray[np.int64], target: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Predict common neighbours from popularity alone, in the configuration model (Newman, "Networks", 2018)."""
-        degree = np.diff(self._pairs.indptr).astype(np.float64)
-        ends = degree.sum()
-        chance = (degree * (degree - 1)).sum() / ends**2 if ends else 0.0
-        expected: NDArray[np.float64] = degree[source] * degree[target] * chance
-        return np.where(expected > 0, expected, np.inf)
+    def _alike(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Find the products listed most like each: int64 (b, ALIKE), -1 where there are no more."""
+        shared = (self._telling[rows] @ self._by_telling).tocsr()
+        row = np.repeat(np.arange(len(rows)), np.diff(shared.indptr))
+        likest = shared.data / self._norm[shared.indices]
+        other = (likest > 0) & (shared.indices != rows[row])
+        row, found, likest = row[other], shared.indices[other], likest[other]
+        order = largest(row, likest)
+        place = _place(row)
+        nearest = place < ALIKE
+        alike = np.full((len(rows), ALIKE), -1, dtype=np.int64)
+        alike[row[nearest], place[nearest]] = found[order[nearest]]
+        return alike
 
     def _check(self, rows: NDArray[np.int64], limit: int, per_product: Sequence[NDArray[np.generic]]) -> None:
         if rows.ndim != 1 or rows.dtype != np.int64:
@@ -293,57 +265,18 @@ def _likeness_matrix(likeness: tuple[NDArray[np.int64], NDArray[np.float32]] | N
     return sparse.csr_array((similarities[found] ** NEARNESS, (row, indices[found])), shape=(n, n), dtype=np.float32)
 
 
-def _best(scores: sparse.csr_array, limit: int) -> sparse.csr_array:
-    """Keep the `limit` largest positive entries of each row, among equals the lower columns."""
-    scores.sort_indices()
-    keep = scores.data > 0
-    for start, end in zip(scores.indptr[:-1], scores.indptr[1:], strict=True):
-        row, positive = scores.data[start:end], keep[start:end]
-        if np.count_nonzero(positive) > limit:
-            least = np.partition(row, len(row) - limit)[len(row) - limit]
-            positive &= row >= least
-            equals = np.flatnonzero(row == least)
-            positive[equals[limit - np.count_nonzero(row > least) :]] = False
-    rows = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
-    return sparse.csr_array((scores.data[keep], (rows[keep], scores.indices[keep])), shape=scores.shape)
+def _place(row: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number the entries of each row from 0; rows ascend."""
+    length = np.bincount(row)
+    place: NDArray[np.int64] = np.arange(len(row)) - np.repeat(np.cumsum(length) - length, length)
+    return place
 
 
-def _in_order(scores: sparse.csr_array) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """List the entries of each row, largest first, among equals the lower column first."""
-    entries = scores.tocoo()
-    order = np.lexsort((entries.col, -entries.data, entries.row))
-    return (
-        entries.row[order].astype(np.int64),
-        entries.col[order].astype(np.int64),
-        entries.data[order].astype(np.float32),
-    )
-
-
-def _keys(matrix: sparse.csr_array) -> NDArray[np.int64]:
-    """Number the entries of a matrix by row and column, ascending."""
-    matrix.sort_indices()
-    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
-    keys: NDArray[np.int64] = rows * matrix.shape[1] + matrix.indices
-    return keys
-
-
-def _pairwise(
-    left: sparse.csr_array, i: NDArray[np.int64], keys: NDArray[np.int64], j: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Dot row i of one 0/1 matrix with row j of another, given as `_keys`, pair by pair.
-
-    The entries of row i are looked up in row j, so that a row j with very many costs no more than another.
-    """
-    length = np.diff(left.indptr)[i]
-    pair = np.repeat(np.arange(len(i)), length)
-    if len(pair) == 0 or len(keys) == 0:
-        return np.zeros(len(i), dtype=np.int64)
-    place = left.indptr[i][pair] + np.arange(len(pair)) - (np.cumsum(length) - length)[pair]
-    wanted = j[pair] * left.shape[1] + left.indices[place]
-    found = keys[np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)] == wanted
-    return np.bincount(pair, weights=found, minlength=len(i)).astype(np.int64)
-
-
-def _entries(matrix: sparse.csr_array, i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Read the entries (i, j) of a sparse matrix."""
-    return np.asarray(matrix[i, j]).astype(np.int64).ravel() if len(i) else np.empty(0, np.int64)
+def _laid_out(rows: int, limit: int, row: NDArray[np.int64], columns: Mapping[str, NDArray[np.generic]]) -> Complements:
+    """Lay entries out as (rows, limit)."""
+    place = _place(row)
+    tables = {}
+    for name, values in columns.items():
+        tables[name] = np.full((rows, limit), -1 if name == "target" else 0, dtype=values.dtype)
+        tables[name][row, place] = values
+    return Complements(**tables)

@@ -1,39 +1,37 @@
 """Each row's nearest rows, and edges from them that hubs cannot glue together."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from .edges import Edges, from_matrix
+from .inverted import exact_search, filed
 
-EXACT_UP_TO = 30_000
-"""Rows up to which comparing every pair (n squared) takes less time than building an index that avoids it."""
+EXACT_UP_TO = 20_000
+"""Rows up to which every pair is compared: that takes seconds, and misses nothing."""
 
-PROBES = 32
-"""Cells looked into for each row."""
+RECALL = 0.97
+"""Share of true neighbours worth paying for: the last hundredths take as long as all others."""
 
-REFINE = 6
-"""Candidates compared exactly, as a multiple of the neighbours asked for."""
+_SEED = 0
 
 FAINTEST = 1e-3
 """Least weight of an edge, beside about 1 for a typical one."""
 
 
 def knn(
-    vectors: NDArray[np.float32], k: int, *, exact_up_to: int = EXACT_UP_TO
+    vectors: NDArray[np.float32], k: int, *, recall: float = RECALL, exact_up_to: int = EXACT_UP_TO
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Find the k most similar other rows of every row.
 
-    Compares every pair up to `exact_up_to` rows. Above, looks into the nearest cells of an inverted file, reads product
-    quantised codes there and compares the best exactly: Jegou, Douze and Schmid, "Product quantization for nearest
-    neighbor search", TPAMI 2011. `knn_recall` tells what that misses. The same vectors give the same neighbours, which
-    a graph index built by several threads would not.
+    Compares every pair up to `exact_up_to` rows, or if recall is 1. Above, compares each row with those of the cells
+    nearby, as many cells as the recall asked for takes (`InvertedFile`). `knn_recall` tells what that misses. The same
+    vectors give the same neighbours, which a graph index built by several threads would not.
 
     Args:
         vectors: float32 (n, dim), rows of length 1.
         k: Neighbours a row, the row itself not counted, between 1 and n - 1.
+        recall: Share of the true neighbours to be found, above 0, at most 1.
         exact_up_to: Largest n that is searched exactly.
 
     Returns:
@@ -41,14 +39,13 @@ def knn(
         there too; each row's most similar first, among equals the lower row number first.
 
     Raises:
-        ValueError: If `vectors` is not a float32 matrix or k is out of range.
+        ValueError: If `vectors` is not a float32 matrix, or k or recall are out of range.
     """
-    _check(vectors, k)
+    _check(vectors, k, recall)
     n = len(vectors)
-    index = _exact_index(vectors) if n <= exact_up_to else _approximate_index(vectors)
-    # One more than asked for, because a row finds itself too. Among identical rows it may not: then the last one goes.
-    similarities, indices = index.search(vectors, k + 1)
-    indices = indices.astype(np.int64)
+    # One more than asked for, because a row finds itself too, and without fail. Among identical rows it may not: then
+    # the last one goes.
+    similarities, indices = _search(vectors, vectors, k + 1, (recall * k + 1) / (k + 1), exact_up_to)
     similarities[(indices == np.arange(n)[:, None]) | (indices < 0)] = -np.inf
     order = np.lexsort((indices, -similarities), axis=1)[:, :k]
     indices = np.take_along_axis(indices, order, axis=1)
@@ -63,6 +60,7 @@ def turn_to(
     indices: NDArray[np.int64],
     similarities: NDArray[np.float32],
     *,
+    recall: float = RECALL,
     exact_up_to: int = EXACT_UP_TO,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Replace the neighbours of rows that are not linked by their nearest linked rows.
@@ -74,6 +72,7 @@ def turn_to(
         vectors: float32 (n, dim), rows of length 1.
         indices: int64 (n, k) from `knn`.
         similarities: float32 (n, k) from `knn`.
+        recall: Share of the truly nearest to be found.
         exact_up_to: Largest number of linked rows that is searched exactly.
 
     Returns:
@@ -83,9 +82,8 @@ def turn_to(
     indices, similarities = indices.copy(), similarities.copy()
     if len(goals) == 0 or len(rows) == 0:
         return indices, similarities
-    index = _exact_index(vectors[goals]) if len(goals) <= exact_up_to else _approximate_index(vectors[goals])
     k = min(indices.shape[1], len(goals))
-    near, found = index.search(np.ascontiguousarray(vectors[rows]), k)
+    near, found = _search(vectors[rows], vectors[goals], k, recall, exact_up_to)
     indices[rows], similarities[rows] = -1, -1
     indices[rows[:, None], np.arange(k)] = np.where(found < 0, -1, goals[found])
     similarities[rows[:, None], np.arange(k)] = np.where(found < 0, -1, np.clip(near, -1, 1))
@@ -153,40 +151,29 @@ def knn_recall(vectors: NDArray[np.float32], indices: NDArray[np.int64], *, seed
     """
     n, k = indices.shape
     rows = np.sort(np.random.default_rng(seed).choice(n, size=min(sample, n), replace=False))
-    similarities, found = _exact_index(vectors).search(vectors[rows], k + 1)
+    similarities, found = exact_search(vectors[rows], vectors, k + 1)
     similarities[found == rows[:, None]] = -np.inf
     threshold = np.sort(similarities, axis=1)[:, 1]
     ours = np.einsum("rd,rkd->rk", vectors[rows], vectors[indices[rows]])
     return float(((ours >= threshold[:, None] - 1e-5) & (indices[rows] >= 0)).mean())
 
 
-def _check(vectors: NDArray[np.float32], k: int) -> None:
+def _check(vectors: NDArray[np.float32], k: int, recall: float) -> None:
     if vectors.ndim != 2 or vectors.dtype != np.float32:
         raise ValueError(f"vectors must be float32 (n, dim), got {vectors.dtype} {vectors.shape}")
     n = len(vectors)
     if not 1 <= k < n:
         raise ValueError(f"k must be between 1 and {n - 1} for {n} vectors, got {k}")
+    if not 0 < recall <= 1:
+        raise ValueError(f"recall must be above 0 and at most 1, got {recall}")
 
 
-def _exact_index(vectors: NDArray[np.float32]) -> Any:
-    import faiss
-
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(np.ascontiguousarray(vectors))
-    return index
-
-
-def _approximate_index(vectors: NDArray[np.float32]) -> Any:
-    import faiss
-
-    n, dim = vectors.shape
-    # faiss wants 39 rows a cell to place its centres well; four times the square root balances the two searches.
-    cells = max(1, min(int(4 * n**0.5), n // 39))
-    codes = f"PQ{dim // 4}x4fs,RFlat" if dim % 4 == 0 and dim >= 64 else "Flat"
-    index = faiss.index_factory(dim, f"IVF{cells},{codes}", faiss.METRIC_INNER_PRODUCT)
-    parameters = f"nprobe={min(cells, PROBES)}" + (f",k_factor_rf={REFINE}" if "RFlat" in codes else "")
-    vectors = np.ascontiguousarray(vectors)
-    index.train(vectors)
-    index.add(vectors)
-    faiss.ParameterSpace().set_index_parameters(index, parameters)  # type: ignore[arg-type]
-    return index
+def _search(
+    queries: NDArray[np.float32], base: NDArray[np.float32], k: int, recall: float, exact_up_to: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Find the nearest of `base`, exactly or through an inverted file: cosines and rows, -1 where fewer were found."""
+    if not 0 < recall <= 1:
+        raise ValueError(f"recall must be above 0 and at most 1, got {recall}")
+    if len(base) <= exact_up_to or recall == 1:
+        return exact_search(queries, base, k)
+    return filed(base, seed=_SEED).search(queries, k, recall=recall)

@@ -3,8 +3,11 @@
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from graph.shoppers import Links
@@ -39,12 +42,13 @@ class Catalogue:
     labels: Mapping[str, Rows]
 
 
-def take_catalogue(store: ProductStore, progress: Done = lambda done: None) -> Catalogue:
-    """Read all a clustering needs from a store.
+def take_catalogue(store: ProductStore, progress: Done = lambda done: None, *, mapped: bool = False) -> Catalogue:
+    """Read all a clustering needs from a store, in one pass.
 
     Args:
         store: Filled by `index`.
         progress: Called with the number of products read, page by page.
+        mapped: Whether the vectors lie in a temporary file, mapped into memory, that vanishes with them.
 
     Raises:
         LookupError: If the store holds no products.
@@ -52,53 +56,55 @@ def take_catalogue(store: ProductStore, progress: Done = lambda done: None) -> C
     names = ("title", "brand", "source")
     ids: list[str] = []
     texts: dict[str, list[str]] = {name: [] for name in names}
-    labels: dict[str, list[int]] = {name: [] for name in LABELS}
+    labels = {name: array("q") for name in LABELS}
     links = {name: _LinkReader() for name in LINK_NAMES}
-    numbers: dict[str, int] = {}
-    vectors: list[NDArray[np.float32]] = []
-    for page in store.pages((*names, *LABELS, *LINK_NAMES), vector="text"):
-        vectors.append(np.array([found.vectors["text"] for found in page], dtype=np.float32))
-        for found in page:
-            payload = found.payload
-            ids.append(payload["product_id"])
-            for name in names:
-                texts[name].append(payload.get(name) or "")
-            for label, column in labels.items():
-                column.append(payload.get(label, -1))
-            for name, reader in links.items():
-                reader.add(payload.get(name, ()), numbers)
+    pages = store.pages((*names, *LABELS, *LINK_NAMES), vector="text")
+    block = store.block("text", memory_limit=0 if mapped else None, exact=True)
+    for page in pages:
+        block.add([found.vectors["text"] for found in page])
+        payloads = [found.payload for found in page]
+        ids.extend([payload["product_id"] for payload in payloads])
+        for name, column in texts.items():
+            column.extend([payload.get(name) or "" for payload in payloads])
+        for name, numbered in labels.items():
+            numbered.extend([payload.get(name, -1) for payload in payloads])
+        for name, reader in links.items():
+            reader.add([payload.get(name, ()) for payload in payloads])
         progress(len(page))
-    row_of = np.full(len(numbers), -1, dtype=np.int64)
-    for row, product_id in enumerate(ids):
-        if product_id in numbers:
-            row_of[numbers[product_id]] = row
+    rows = pa.array(ids, pa.string())
     return Catalogue(
         ids,
-        np.concatenate(vectors),
+        np.asarray(block.block(), dtype=np.float32),
         texts["title"],
         texts["brand"],
         _numbered(texts["source"]),
-        {name: reader.links(row_of) for name, reader in links.items()},
-        {name: np.array(column, dtype=np.int64) for name, column in labels.items()},
+        {name: reader.links(rows) for name, reader in links.items()},
+        {name: np.frombuffer(numbered, dtype=np.int64) for name, numbered in labels.items()},
     )
 
 
 class _LinkReader:
-    """Keeps the ids a product lists as numbers: as texts, half a million products' lists would take gigabytes."""
+    """Keeps the ids that products list in Arrow's memory: as Python texts they would take gigabytes."""
 
     def __init__(self) -> None:
-        self._lengths, self._listed = array("q"), array("q")
+        self._lengths = array("q")
+        self._listed: list[Any] = []
 
-    def add(self, listed: Sequence[str], numbers: dict[str, int]) -> None:
-        """Note what the next product lists; an id not numbered yet gets the next number."""
-        self._lengths.append(len(listed))
-        self._listed.extend([numbers.setdefault(product_id, len(numbers)) for product_id in listed])
+    def add(self, lists: Sequence[Sequence[str]]) -> None:
+        """Note what the next products list."""
+        self._lengths.extend(map(len, lists))
+        self._listed.append(pa.array([product_id for listed in lists for product_id in listed], pa.string()))
 
-    def links(self, row_of: Rows) -> Links:
-        """Give the links between rows, without those to products that have no row."""
+    def links(self, ids: Any) -> Links:
+        """Give the links between rows, without those to products that have no row.
+
+        Args:
+            ids: The products of the rows, as an Arrow array.
+        """
         lengths = np.frombuffer(self._lengths, dtype=np.int64)
         source = np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
-        target = row_of[np.frombuffer(self._listed, dtype=np.int64)] if len(source) else source
+        found = pc.index_in(pa.chunked_array(self._listed, pa.string()), value_set=ids)
+        target = pc.fill_null(found, -1).to_numpy().astype(np.int64)
         known = (target >= 0) & (target != source)
         return Links(source[known], target[known])
 

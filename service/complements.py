@@ -1,12 +1,15 @@
 """What goes with a product: ranked for all in the complementary run, kept as payload, answered with reasons."""
 
-from collections import defaultdict
+import json
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
+from joblib import cpu_count
 from numpy.typing import NDArray
 
-from graph.complements import ComplementRanker, Why
+from graph.complements import ComplementRanker, Complements, Why
 from indexer.store import COMPLEMENTS, Condition, Hit, Payload, ProductStore
 
 from .lookup import Answer
@@ -14,7 +17,7 @@ from .progress import Done
 
 KEPT_ANY, KEPT_NEW = 20, 30  # answers kept a product: the best of all, and the best the catalogue does not link yet
 COLD_NEIGHBOURS = 10  # similar products that a product without answers of its own borrows from
-_BLOCK = 256
+_BLOCK = 512
 # Why -> the evidence column that counts for it, and the words; {} is the count.
 _WORDS: Mapping[Why, tuple[str, str]] = {
     Why.TOGETHER: ("together", "bought together"),
@@ -29,8 +32,8 @@ _WORDS: Mapping[Why, tuple[str, str]] = {
 
 def complement_payloads(
     ranker: ComplementRanker, ids: list[str], identity: NDArray[np.int64], progress: Done = lambda done: None
-) -> Iterator[tuple[str, Payload]]:
-    """Rank the complements of every product and put them into payloads.
+) -> Iterator[tuple[str, str]]:
+    """Rank the complements of every product and write them as text, as many blocks at once as there are cores.
 
     Args:
         ranker: Fitted on the whole catalogue.
@@ -39,29 +42,65 @@ def complement_payloads(
         progress: Called with the number of products ranked, block by block.
 
     Yields:
-        Product id and payload: parallel lists `ids`, `score`, `why`, `count` and `known` (1 when the catalogue has
-        the two bought beside each other), best first.
+        Product id and complements, JSON that `kept_complements` reads; products that are linked follow each other.
     """
     groups = np.where(identity < 0, identity.max(initial=-1) + 1 + np.arange(len(ids)), identity)
-    for start in range(0, len(ids), _BLOCK):
-        rows = np.arange(start, min(start + _BLOCK, len(ids)))
+    names = np.array(ids, dtype=object)
+    order = ranker.order()
+    workers = cpu_count()
+
+    def ranked(start: int) -> list[tuple[str, str]]:
+        rows = order[start : start + _BLOCK]
         answers = ranker.rank(rows, KEPT_ANY, more_new=KEPT_NEW, apart=[groups])
-        why = answers.why
-        counts = np.select([why == reason for reason in _WORDS], [getattr(answers, e) for e, _ in _WORDS.values()])
-        known = (answers.bought > 0) | (answers.together > 0)
-        for position, row in enumerate(rows):
-            there = answers.target[position] >= 0
-            yield (
-                ids[row],
-                {
-                    "ids": [ids[target] for target in answers.target[position][there]],
-                    "score": answers.score[position][there].round(5).tolist(),
-                    "why": why[position][there].tolist(),
-                    "count": counts[position][there].tolist(),
-                    "known": known[position][there].astype(int).tolist(),
-                },
-            )
-        progress(len(rows))
+        return list(zip(names[rows].tolist(), _texts(answers, names), strict=True))
+
+    # Ranking leaves the interpreter free most of the time, so threads do, and the links are in memory once.
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[list[tuple[str, str]]]] = deque()
+        for start in range(0, len(order), _BLOCK):
+            waiting.append(pool.submit(ranked, start))
+            if len(waiting) > 2 * workers:
+                block = waiting.popleft().result()
+                yield from block
+                progress(len(block))
+        for last in waiting:
+            yield from last.result()
+            progress(len(last.result()))
+
+
+def _texts(answers: Complements, names: NDArray[np.object_]) -> list[str]:
+    """Write the answers of each product as JSON: parallel lists, and strings of one digit an answer."""
+    why, there = answers.why, answers.target >= 0
+    counts = np.select([why == reason for reason in _WORDS], [getattr(answers, e) for e, _ in _WORDS.values()])
+    known = (answers.bought > 0) | (answers.together > 0)
+    ids = names[answers.target[there]].tolist()
+    score = answers.score[there].astype(np.float64).round(5).tolist()
+    count = counts[there].tolist()
+    reason, beside = (bytes(digits[there].astype(np.uint8) + ord("0")).decode() for digits in (why, known))
+    ends = np.cumsum(there.sum(axis=1)).tolist()
+    return [
+        json.dumps(
+            {"ids": ids[a:b], "score": score[a:b], "count": count[a:b], "why": reason[a:b], "known": beside[a:b]}
+        )
+        for a, b in zip([0, *ends], ends, strict=False)
+    ]
+
+
+def kept_complements(payload: Payload) -> Iterator[tuple[str, float, Why, int, bool]]:
+    """Read a product's stored complements.
+
+    Args:
+        payload: The product's, whole.
+
+    Yields:
+        Product id, score, strongest evidence, its count, and whether the catalogue has the two bought beside each
+        other; best first.
+    """
+    stored = payload.get(COMPLEMENTS, {})
+    kept = json.loads(stored) if isinstance(stored, str) else stored  # once it was stored as it is read
+    columns = [kept.get(name, ()) for name in ("ids", "score", "why", "count", "known")]
+    for other, score, why, count, known in zip(*columns, strict=True):
+        yield other, score, Why(int(why)), count, int(known) == 1
 
 
 def complements(
@@ -116,15 +155,13 @@ def complements(
 
 def _ranked(store: ProductStore, payload: Payload, *, new_only: bool) -> list[tuple[str, float, str]]:
     """List a product's complements as (id, score, why), best first."""
-    kept = payload.get(COMPLEMENTS, {"ids": []})
-    if not kept["ids"]:
+    kept = list(kept_complements(payload))
+    if not kept:
         return _borrowed(store, payload, new_only=new_only)
     linked = _linked(payload)
     return [
-        (other, score, _WORDS[Why(why)][1].format(count))
-        for other, score, why, count, known in zip(
-            *(kept[k] for k in ("ids", "score", "why", "count", "known")), strict=True
-        )
+        (other, score, _WORDS[why][1].format(count))
+        for other, score, why, count, known in kept
         if not new_only or not (known or other in linked)
     ]
 
@@ -137,8 +174,7 @@ def _borrowed(store: ProductStore, payload: Payload, *, new_only: bool) -> list[
     score: dict[str, float] = defaultdict(float)
     count: dict[str, int] = defaultdict(int)
     for hit in near:
-        kept = lenders[hit.product_id].get(COMPLEMENTS, {"ids": [], "score": []})
-        for other, strength in zip(kept["ids"], kept["score"], strict=True):
+        for other, strength, *_ in kept_complements(lenders[hit.product_id]):
             score[other] += (hit.score or 0.0) * strength
             count[other] += 1
     linked = _linked(payload) if new_only else set()

@@ -31,7 +31,7 @@ def push(source: ProductStore, target: ProductStore, *, progress: Callable[[int]
     target.records.save_settings(replace(settings, labels={}, unfinished=tuple(settings.labels)))
     written = 0
     for page in source.points():
-        target.write_points([Point(found.id, found.dense(), found.terms, found.payload) for found in page])
+        target.write_points([Point(found.id, found.vectors, found.terms, found.payload) for found in page])
         written += len(page)
         progress(len(page))
     for run in source.records.runs():

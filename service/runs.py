@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,13 @@ from clustering.stable import keep_numbers
 from graph import partitions
 from graph.communities import Implementation
 from graph.complements import ComplementRanker
-from graph.knn import edges_from_knn, knn, knn_recall, turn_to
+from graph.knn import RECALL, edges_from_knn, knn, knn_recall, turn_to
 from graph.shoppers import linked_rows
 from indexer.store import LABELS, ProductStore, new_run
 
-from .catalogue import Catalogue, Rows, take_catalogue
+from .catalogue import LINK_NAMES, Catalogue, Rows, take_catalogue
 from .complements import complement_payloads
+from .memory import Size, giving_back, must_map
 from .progress import Bar, no_bar
 
 KINDS = ("identity", "similarity", "complementary")
@@ -36,17 +38,21 @@ class ClusterOptions:
         seed: The same seed and products give the same labels.
         k: Cells of k-means for identity; None lets the run choose.
         neighbours: Nearest neighbours each product is linked to, at least 1.
+        recall: Share of the true neighbours to find, above 0, at most 1.
         similarity_resolution: More makes more and smaller clusters; greater than 0.
         complementary_resolution: The same for complementary clusters.
         leiden: Whose implementation of Leiden is used.
+        max_memory: Bytes to stay below, mapped files not counted; None for no limit.
     """
 
     seed: int
     k: int | None = None
     neighbours: int = DEFAULT_NEIGHBOURS
+    recall: float = RECALL
     similarity_resolution: float = partitions.SIMILARITY_RESOLUTION
     complementary_resolution: float = partitions.COMPLEMENTARY_RESOLUTION
     leiden: Implementation = "igraph"
+    max_memory: int | None = None
 
 
 def cluster(
@@ -74,21 +80,29 @@ def cluster(
 
     Raises:
         LookupError: If the store holds no products.
-        ValueError: If a kind or an option is out of range.
+        ValueError: If a kind or an option is out of range, or `max_memory` is less than the run needs.
     """
     for kind in kinds:
         if kind not in KINDS:
             raise ValueError(f"a kind of cluster is one of {', '.join(KINDS)}, got '{kind}'")
     started = time.monotonic()
     run = new_run("cluster", {"kinds": list(kinds), **asdict(options)})
+    bar, mapped = giving_back(bar), False
+    if options.max_memory is not None:
+        mapped = must_map(size_of(store, options.neighbours), kinds, options.max_memory)
+    if mapped:
+        say("the vectors lie in a temporary file, to stay below the limit")
     with bar("reading the store", store.count()) as done:
-        catalogue = take_catalogue(store, done)
+        catalogue = take_catalogue(store, done, mapped=mapped)
     _check(options, len(catalogue.ids))
     store.records.save_run(run)
     results: dict[str, dict[str, Any]] = {}
     finished = False
     try:
         results.update(_compute_and_write(store, catalogue, kinds, options, run.run_id, say, bar))
+        del catalogue  # building the index takes memory, too
+        with bar("building the vector index", None):
+            store.build_index()
         finished = True
     finally:
         seconds = time.monotonic() - started
@@ -97,12 +111,27 @@ def cluster(
     return results
 
 
+def size_of(store: ProductStore, neighbours: int) -> Size:
+    """Say how large a stored catalogue is; its links are counted on the first page.
+
+    Raises:
+        LookupError: If the store holds no products.
+    """
+    page = next(iter(store.pages(LINK_NAMES)))
+    links = sum(len(found.payload.get(name, ())) for found in page for name in LINK_NAMES) / len(page)
+    return Size(store.count(), store.dims()["text"], links, neighbours)
+
+
 def _check(options: ClusterOptions, n: int) -> None:
     """Refuse what cannot be, before a run begins."""
     if options.k is not None and not 1 <= options.k <= n:
         raise ValueError(f"k must be between 1 and {n} for {n} products, got {options.k}")
     if options.neighbours < 1:
         raise ValueError(f"neighbours must be at least 1, got {options.neighbours}")
+    if not 0 < options.recall <= 1:
+        raise ValueError(f"recall must be above 0 and at most 1, got {options.recall}")
+    if options.leiden == "networkit" and find_spec("networkit") is None:
+        raise ValueError("networkit is not installed: pip install networkit, or leave --leiden away")
     for name in ("similarity_resolution", "complementary_resolution"):
         if not getattr(options, name) > 0:
             raise ValueError(f"{name} must be greater than 0, got {getattr(options, name)}")
@@ -155,7 +184,7 @@ def _write(
     ranker: ComplementRanker | None,
     bar: Bar,
 ) -> int:
-    """Write labels between two marks, so that a run cut short shows; then complements, then the index.
+    """Write labels between two marks, so that a run cut short shows; then complements.
 
     The label `complementary` counts as unfinished until the complements beside it are written too.
     """
@@ -171,8 +200,6 @@ def _write(
         with bar("ranking complements", n) as done:
             store.set_complements(complement_payloads(ranker, catalogue.ids, identity, done))
         _finish(store, ["complementary"], run_id)
-    with bar("building the vector index", None):
-        store.build_index()
     return written
 
 
@@ -221,15 +248,17 @@ class _Clustering:
         if self._n == 1:
             return {"similarity": np.zeros(1, dtype=np.int64)}, {"clusters": 1}
         self._say(f"similarity: {self._options.neighbours} nearest neighbours of {self._n:,} products, and also_view")
-        found = partitions.similarity(
-            edges_from_knn(*self._neighbours()),
-            self._catalogue.links["also_view"],
-            self._n,
-            seed=self._options.seed,
-            resolution=self._options.similarity_resolution,
-            implementation=self._options.leiden,
-        )
-        recall = knn_recall(self._catalogue.vectors, self._neighbours()[0], seed=self._options.seed)
+        near = self._neighbours()
+        with self._bar("similarity clusters", None):
+            found = partitions.similarity(
+                edges_from_knn(*near),
+                self._catalogue.links["also_view"],
+                self._n,
+                seed=self._options.seed,
+                resolution=self._options.similarity_resolution,
+                implementation=self._options.leiden,
+            )
+            recall = knn_recall(self._catalogue.vectors, near[0], seed=self._options.seed)
         return {"similarity": found.labels}, {**_figures(found), "recall": recall}
 
     def complementary(self) -> tuple[dict[str, Rows], dict[str, Any]]:
@@ -244,24 +273,31 @@ class _Clustering:
         self._say(
             f"complementary: {linked.sum():,} of {self._n:,} products have links, the others follow their nearest"
         )
-        near = turn_to(linked, self._catalogue.vectors, *self._neighbours())
-        found = partitions.complementary(
-            bought,
-            viewed,
-            together,
-            edges_from_knn(*near),
-            self._n,
-            seed=self._options.seed,
-            resolution=self._options.complementary_resolution,
-            implementation=self._options.leiden,
-        )
-        self.ranker = ComplementRanker(bought, viewed, together, self._n, likeness=near)
+        if self._options.leiden == "networkit":
+            self._say("complementary: cut by igraph, networkit knows no uniform null model")
+        near = self._neighbours()
+        with self._bar("nearest linked products", None):
+            near = turn_to(linked, self._catalogue.vectors, *near, recall=self._options.recall)
+        with self._bar("complementary clusters", None):
+            found = partitions.complementary(
+                bought,
+                viewed,
+                together,
+                edges_from_knn(*near),
+                self._n,
+                seed=self._options.seed,
+                resolution=self._options.complementary_resolution,
+                implementation=self._options.leiden,
+            )
+            self.ranker = ComplementRanker(bought, viewed, together, self._n, likeness=near)
         return {"complementary": found.labels}, {**_figures(found), "linked_products": int(linked.sum())}
 
     def _neighbours(self) -> tuple[Rows, NDArray[np.float32]]:
         """Find nearest neighbours, once."""
         if self._near is None:
-            self._near = knn(self._catalogue.vectors, min(self._options.neighbours, self._n - 1))
+            wanted = min(self._options.neighbours, self._n - 1)
+            with self._bar("nearest neighbours", None):
+                self._near = knn(self._catalogue.vectors, wanted, recall=self._options.recall)
         return self._near
 
 

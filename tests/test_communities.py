@@ -114,7 +114,7 @@ def test_rows_without_a_way_to_a_large_community_keep_theirs():
     [
         ({"resolution": 0.0}, "resolution must be greater than 0, got 0.0"),
         ({"resolution": float("nan")}, "resolution must be greater than 0, got nan"),
-        ({"iterations": 0}, "iterations must be 1 or more, got 0"),
+        ({"tolerance": 1.0}, "tolerance must be at least 0 and below 1, got 1.0"),
     ],
 )
 def test_options_out_of_range_are_refused(options, message):
@@ -135,3 +135,16 @@ def test_both_implementations_find_the_same_plain_communities_and_are_repeatable
     ours = leiden(graph, 11, seed=0, null_model=null_model)
     theirs = leiden(graph, 11, seed=0, null_model=null_model, implementation="leidenalg")
     assert theirs.tolist() == ours.tolist() == [0] * 6 + [1] * 5
+
+
+def test_a_smaller_tolerance_finds_no_less_and_none_at_all_ends():
+    graph, _, n = random_graph(2)
+    found = [modularity(graph, leiden(graph, n, seed=1, tolerance=tolerance)) for tolerance in (0.9, 1e-4, 0)]
+    assert found == sorted(found)
+
+
+def test_networkit_finds_communities_as_modular():
+    pytest.importorskip("networkit")
+    graph, _, n = random_graph(1)
+    theirs = leiden(graph, n, seed=0, implementation="networkit")
+    assert modularity(graph, theirs) == pytest.approx(modularity(graph, leiden(graph, n, seed=0)), abs=0.01)

@@ -9,6 +9,8 @@ from sklearn.linear_model import Ridge
 
 from graph.complements import RIDGE, ComplementRanker, Complements, Why
 from graph.shoppers import Links
+from indexer.store import COMPLEMENTS
+from service.complements import complement_payloads, kept_complements
 
 BEAUTY = Path(__file__).parents[2] / "shared" / "data" / "amazon_beauty_2014" / "products.jsonl.gz"
 
@@ -153,8 +155,10 @@ def test_scores_are_those_of_a_ridge_regression_on_all_other_products(seed):
         assert scores == pytest.approx({j: expected[j] for j in order.tolist()}, rel=1e-3, abs=1e-5)
 
 
+@pytest.mark.parametrize("popular", [1000, 10, 0])  # links beyond which shared partners are looked up, not added up
 @pytest.mark.parametrize("seed", range(3))
-def test_evidence_equals_counting_it_pair_by_pair(seed):
+def test_evidence_equals_counting_it_pair_by_pair(seed, popular, monkeypatch):
+    monkeypatch.setattr("graph.complements.POPULAR", popular)
     rng, n = np.random.default_rng(seed), 50
     kinds = [random_links(n, m, rng) for m in (200, 150, 20)]
     likeness = np.argsort(rng.random((n, n)) + 9 * np.eye(n), axis=1)[:, :5]
@@ -178,6 +182,58 @@ def test_a_product_is_ranked_the_same_alone_and_among_all():
         alone = ranker.rank(rows(row), 10)
         assert (alone.target[0] == everything.target[row]).all()
         assert (alone.score[0] == everything.score[row]).all()
+
+
+def test_products_are_ranked_the_same_however_they_are_cut_into_blocks(monkeypatch):
+    rng, n = np.random.default_rng(1), 60
+    ranker = ComplementRanker(random_links(n, 300, rng), random_links(n, 200, rng), Links.none(), n)
+    expected = ranker.rank(np.arange(n), 10)
+    for work in (0, 500):
+        monkeypatch.setattr("graph.complements.WORK", work)
+        found = ranker.rank(np.arange(n), 10)
+        assert (found.target == expected.target).all()
+        assert (found.score == expected.score).all()
+
+
+def test_linked_products_lie_near_in_the_order_of_ranking():
+    chain = np.random.default_rng(0).permutation(200)
+    ranker = ComplementRanker(Links(chain[:-1], chain[1:]), Links.none(), Links.none(), 200)
+    order = ranker.order().tolist()
+    assert order in (chain.tolist(), chain[::-1].tolist())
+
+
+def test_ranked_complements_are_read_back_from_their_texts():
+    ids = ["phone", "look-alike", "case", "cable", "charger", 'the "other" phone']
+    found = dict(complement_payloads(phone_ranker(), ids, np.array([-1, -1, 7, 7, -1, -1])))
+    assert set(found) == set(ids)
+    answers = phone_ranker().rank(rows(0), 5)
+    kept = list(kept_complements({COMPLEMENTS: found["phone"]}))
+    assert kept == [
+        ("cable", round(float(answers.score[0, 0]), 5), Why.TOGETHER, 1, True),
+        ("case", round(float(answers.score[0, 1]), 5), Why.BOUGHT_BOTH_WAYS, 2, True),
+        ("charger", round(float(answers.score[0, 2]), 5), Why.SHARED, 2, False),
+        ('the "other" phone', round(float(answers.score[0, 3]), 5), Why.VIEWED, 2, False),
+    ]
+    assert "cable" not in [other for other, *_ in kept_complements({COMPLEMENTS: found["case"]})]  # one identity group
+
+
+def test_texts_follow_the_order_of_ranking_and_every_block_is_reported(monkeypatch):
+    monkeypatch.setattr("service.complements._BLOCK", 7)
+    rng, n = np.random.default_rng(2), 60
+    ranker = ComplementRanker(random_links(n, 300, rng), Links.none(), Links.none(), n)
+    ids, done = [f"P{i}" for i in range(n)], []
+    found = list(complement_payloads(ranker, ids, np.arange(n), done.append))
+    assert [i for i, _ in found] == [ids[row] for row in ranker.order()]
+    assert done == [7] * 8 + [4]
+
+
+def test_complements_stored_as_lists_by_an_earlier_version_are_still_read():
+    earlier = {"ids": ["A", "B"], "score": [2.0, 1.0], "why": [2, 3], "count": [1, 4], "known": [1, 0]}
+    assert list(kept_complements({COMPLEMENTS: earlier})) == [
+        ("A", 2.0, Why.BOUGHT, 1, True),
+        ("B", 1.0, Why.SHARED, 4, False),
+    ]
+    assert list(kept_complements({})) == []
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from clustering import identity
-from clustering.candidates import pairs_in_cells, pairs_sharing_tokens
+from clustering import candidates, identity
+from clustering.candidates import pairs_in_cells, pairs_sharing_tokens, unique_pairs
 from clustering.identity import pair_scores, refine_identity
 from clustering.kmeans import identity_k, kmeans
 from clustering.metrics import b_cubed, links, pairwise
@@ -204,6 +204,34 @@ def test_looking_into_one_cell_stays_inside_it():
 
     assert np.array_equal(cells[first], cells[second])
     assert len(first) == 4 * 10
+
+
+@pytest.mark.parametrize("block", [4096, 7])
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_left_out_change_nothing_for_the_others(monkeypatch, seed, block):
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(50, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    cells = rng.integers(-1, 6, 50)
+    kept = np.flatnonzero(cells >= 0)
+
+    alone = pairs_in_cells(vectors[kept], cells[kept], neighbours=3, nearby=2)
+    monkeypatch.setattr(candidates, "BLOCK", block)
+
+    first, second = pairs_in_cells(vectors, cells, neighbours=3, nearby=2)
+
+    assert first.tolist() == kept[alone[0]].tolist()
+    assert second.tolist() == kept[alone[1]].tolist()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pairs_are_told_once_in_order_and_never_a_row_with_itself(seed):
+    first, second = np.random.default_rng(seed).integers(0, 9, (2, 60))
+
+    low, high = unique_pairs(first, second, 9)
+
+    pairs = {(min(pair), max(pair)) for pair in zip(first.tolist(), second.tolist(), strict=True)}
+    assert list(zip(low.tolist(), high.tolist(), strict=True)) == sorted(pair for pair in pairs if pair[0] < pair[1])
 
 
 @pytest.mark.parametrize("n", [0, 1])

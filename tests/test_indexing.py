@@ -1,4 +1,5 @@
 from dataclasses import replace
+from threading import Event
 
 import pytest
 
@@ -175,3 +176,62 @@ def test_payload_indexes_that_a_kill_left_unmade_are_made_by_the_next_run(tmp_pa
             index_products(shop, store, embedder)
         index_products(shop, store, embedder)
         assert {"brand", "categories", "price", "source"} <= set(store._engine._open.info().payload_schema)
+
+
+def test_the_next_batch_is_embedded_while_one_is_written(store, shop, embedder, monkeypatch):
+    both = Event()
+    upsert, embed = store.upsert, embedder.embed
+    monkeypatch.setattr(embedder, "embed", lambda texts: (embedder.embedded and both.set(), embed(texts))[1])
+    monkeypatch.setattr(store, "upsert", lambda points, there: both.wait(60) and upsert(points, there=there))
+    index_products(shop, store, embedder, batch_size=3)
+    assert store.count() == 5
+
+
+def test_a_store_that_was_empty_is_only_asked_for_what_the_run_has_seen(store, embedder, monkeypatch):
+    asked = []
+    stored = store.stored
+    monkeypatch.setattr(store, "stored", lambda ids: (asked.extend(ids), stored(ids))[1])
+    records = [Product(i, title="case") for i in "12"] + [Product("1", title="case", price=2.0)]
+    index_products(records, store, embedder, batch_size=2)
+    assert asked == ["1"]
+    index_products(records, store, embedder, batch_size=2)
+    assert sorted(asked) == ["1", "1", "1", "2"]
+
+
+def test_what_was_read_before_a_stop_is_written(store, shop, embedder):
+    class Stop(KeyboardInterrupt):
+        pass
+
+    def stopped():
+        yield from shop[:2]
+        raise Stop
+
+    with pytest.raises(Stop):
+        index_products(stopped(), store, embedder, batch_size=2)
+    assert sorted(store.take().ids) == ["P1", "P2"]
+
+
+def test_a_failed_write_is_told_and_not_tried_again(store, shop, embedder, monkeypatch):
+    tried = []
+
+    def full(points, there):
+        tried.append(len(points))
+        raise OSError("no space left")
+
+    monkeypatch.setattr(store, "upsert", full)
+    with pytest.raises(OSError, match="no space left"):
+        index_products(shop, store, embedder, batch_size=2)
+    assert tried == [2]
+
+
+def test_a_record_that_says_nothing_does_not_make_way_for_a_poorer_one(store, embedder):
+    rich, poor = Product("1", title="usb cable", price=2.0), Product("1", title="cable")
+    index_products([rich, Product("1", price=1.0), poor], store, embedder, batch_size=1)
+    assert store.get(["1"])["1"]["title"] == "usb cable"
+
+
+def test_the_run_records_how_long_each_stage_worked(store, shop, embedder):
+    index_products(shop, store, embedder)
+    (run,) = store.records.runs()
+    assert set(run.results["stages"]) == {"reading", "embedding", "writing"}
+    assert all(seconds > 0 for seconds in run.results["stages"].values())

@@ -1,9 +1,11 @@
+import faiss
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 import clustering.kmeans as module
+from clustering.centroids import mean_directions
 from clustering.clustering import Clustering
 from clustering.kmeans import identity_k, kmeans
 
@@ -99,7 +101,7 @@ def test_every_row_its_own_cluster_and_all_rows_one_cluster():
 
 
 @pytest.mark.parametrize("one_level", [1024, 4])
-def test_progress_counts_every_row_once(monkeypatch, one_level):
+def test_progress_counts_every_row_once_and_comes_bit_by_bit(monkeypatch, one_level):
     monkeypatch.setattr(module, "ONE_LEVEL", one_level)
     vectors = unit(np.random.default_rng(2).normal(size=(100, 4)))
     placed = []
@@ -107,6 +109,66 @@ def test_progress_counts_every_row_once(monkeypatch, one_level):
     kmeans(vectors, 9, seed=0, progress=placed.append)
 
     assert sum(placed) == 100
+    assert len(placed) > 1
+    assert min(placed) > 0
+
+
+@pytest.mark.parametrize(("one_level", "loss"), [(1024, 0.01), (10, 0.02)])
+@pytest.mark.parametrize("seed", range(3))
+def test_samples_and_few_candidates_cost_little_inertia_beside_twenty_full_rounds(monkeypatch, seed, one_level, loss):
+    monkeypatch.setattr(module, "TRAINING", 16)
+    monkeypatch.setattr(module, "ONE_LEVEL", one_level)
+    vectors = unit(np.random.default_rng(seed).normal(size=(6000, 12)))
+    lloyd = faiss.Kmeans(12, 100, niter=20, seed=seed, spherical=True, max_points_per_centroid=6000)
+    lloyd.train(vectors)
+    theirs = mean_directions(vectors, lloyd.index.search(vectors, 1)[1].ravel(), 100)[1]
+
+    assert kmeans(vectors, 100, seed=seed).inertia < (1 + loss) * theirs
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_last_assignment_is_exact(seed):
+    rng = np.random.default_rng(seed)
+    vectors, centroids = unit(rng.normal(size=(500, 8))), unit(rng.normal(size=(40, 8)))
+
+    labels, cosines = module._nearest(vectors, centroids)
+
+    assert labels.tolist() == (vectors @ centroids.T).argmax(axis=1).tolist()
+    np.testing.assert_allclose(cosines, (vectors @ centroids.T).max(axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("one_level", [1024, 8])
+def test_where_most_rows_are_copies_the_others_still_make_all_clusters(monkeypatch, one_level):
+    monkeypatch.setattr(module, "ONE_LEVEL", one_level)
+    different = unit(np.random.default_rng(0).normal(size=(60, 8)))
+    vectors = np.concatenate([different, np.repeat(different[:1], 400, axis=0)])
+
+    found = kmeans(vectors, 40, seed=0)
+
+    assert found.k == 40
+    assert len(np.unique(found.labels[60:])) == 1
+
+
+@pytest.mark.parametrize("one_level", [1024, 8])
+def test_a_gpu_is_used_where_faiss_finds_one_and_gives_clusters_as_good(monkeypatch, one_level):
+    vectors, _ = blobs(40, 30, seed=0, spread=0.8)
+    moved = []
+
+    def to_gpus(index, **_):
+        moved.append(index)
+        return index
+
+    on_cpu = kmeans(vectors, 30, seed=3)
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
+    monkeypatch.setattr(faiss.extra_wrappers, "get_num_gpus", lambda: 1)
+    monkeypatch.setattr(faiss, "index_cpu_to_all_gpus", to_gpus)
+    monkeypatch.setattr(module, "ONE_LEVEL_GPU", one_level)
+
+    found = kmeans(vectors, 30, seed=3)
+
+    assert moved
+    assert (found.k, found.device, on_cpu.device) == (30, "gpu", "cpu")
+    assert found.inertia < 1.05 * on_cpu.inertia
 
 
 @pytest.mark.parametrize("seed", range(20))

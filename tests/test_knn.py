@@ -143,3 +143,17 @@ def test_k_out_of_range_is_refused(k):
 def test_vectors_of_another_type_are_refused():
     with pytest.raises(ValueError, match=exactly("vectors must be float32 (n, dim), got float64 (3, 3)")):
         knn_edges(np.eye(3), 1)
+
+
+@pytest.mark.parametrize(("recall", "most"), [(0.6, 0.85), (0.9, 0.99)])
+def test_the_recall_asked_for_is_found_and_not_by_looking_everywhere(recall, most):
+    vectors = unit_vectors(6000, 32, seed=2)
+    indices, _ = knn(vectors, 10, exact_up_to=0, recall=recall)
+    assert recall - 0.02 < knn_recall(vectors, indices, seed=3) < most
+
+
+def test_a_recall_of_one_compares_every_pair():
+    vectors = unit_vectors(500, 16, seed=0)
+    assert (knn(vectors, 5, exact_up_to=0, recall=1)[0] == knn(vectors, 5)[0]).all()
+    with pytest.raises(ValueError, match=exactly("recall must be above 0 and at most 1, got 0")):
+        knn(vectors, 5, recall=0)

@@ -1,12 +1,14 @@
+import uuid
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from indexer.indexing import index_products
-from indexer.products import Product
-from indexer.store import NewPoint, new_run, open_store, parse_condition
+from indexer.store import NewPoint, new_run, open_store, parse_condition, point_id
+from indexer.store.block import BlockWriter
 from indexer.store.engine import Terms
+from indexer.store.rows import changed_labels
 
 
 @pytest.fixture
@@ -170,20 +172,20 @@ def test_half_written_labels_are_shown_to_nobody(filled):
 
 def test_a_product_that_is_written_again_keeps_its_labels_and_complements(filled, shop, embedder):
     write_labels(filled, identity={"P1": 3, "P2": 1, "P3": 1, "C1": 2, "C2": 2})
-    filled.set_complements([("P1", {"ids": ["C1"]})])
+    filled.set_complements([("P1", "C1")])
     index_products([replace(shop[0], title="nova x2 phone renamed")], filled, embedder)
     payload = filled.get(["P1"])["P1"]
     assert payload["identity"] == 3
-    assert payload["complements"] == {"ids": ["C1"]}
+    assert payload["complements"] == "C1"
     assert payload["title"] == "nova x2 phone renamed"
 
 
 def test_only_complements_that_changed_are_written(filled, monkeypatch):
-    filled.set_complements([("P1", {"ids": ["C1"]}), ("P2", {"ids": []})])
+    filled.set_complements([("P1", "C1"), ("P2", "")])
     written = []
     monkeypatch.setattr(filled._engine, "set_payloads", written.extend)
-    filled.set_complements([("P1", {"ids": ["C1"]}), ("P2", {"ids": ["C2"]}), ("nobody", {"ids": []})])
-    assert [payload["complements"] for _, payload in written] == [{"ids": ["C2"]}]
+    filled.set_complements([("P1", "C1"), ("P2", "C2"), ("nobody", "")])
+    assert [payload["complements"] for _, payload in written] == ["C2"]
 
 
 def test_deleted_products_are_gone_and_unknown_ids_do_not_count(filled):
@@ -193,7 +195,7 @@ def test_deleted_products_are_gone_and_unknown_ids_do_not_count(filled):
 
 @pytest.mark.parametrize("broken", [np.zeros(32), np.full(32, np.nan), np.ones(32)])
 def test_a_vector_that_has_no_length_one_is_refused(filled, broken):
-    point = NewPoint(Product("X", title="x"), broken.astype(np.float32), Terms((), ()), "t", "r")
+    point = NewPoint("X", {"title": "x"}, broken.astype(np.float32), Terms((), ()), "t", "r")
     with pytest.raises(ValueError, match="the vector of product 'X' must have length 1"):
         filled.upsert([point])
 
@@ -222,7 +224,7 @@ def test_runs_are_kept_in_their_order_and_updated_in_place(store):
 def test_every_point_can_be_read_whole_to_copy_a_store(filled):
     points = {found.payload["product_id"]: found for page in filled.points() for found in page}
     assert set(points) == {"C1", "C2", "P1", "P2", "P3"}
-    assert points["P1"].dense()["text"].shape == (32,)
+    assert points["P1"].vectors["text"].shape == (32,)
     assert len(points["P1"].terms["terms"].indices) == 8
     assert points["C2"].payload["fields"] == {"year": 2019.0, "tone": "warm"}
 
@@ -277,3 +279,56 @@ def test_a_server_that_does_not_answer_is_named_with_the_way_out():
 
     with pytest.raises(ServerFailed, match=r"no Qdrant answers at 'http://127.0.0.1:1' .*docker compose up -d"):
         open_store("http://127.0.0.1:1")
+
+
+def test_all_vectors_come_as_one_block_in_the_order_of_the_rows(filled):
+    taken, read = filled.take(vector="text"), []
+    block = filled.vectors("text", progress=read.append)
+    assert (block.dtype, block.flags.c_contiguous, sum(read)) == (np.float32, True, 5)
+    np.testing.assert_array_equal(block, taken.vectors)
+
+
+def test_past_the_memory_limit_the_block_is_float16_mapped_from_a_file(filled):
+    taken = filled.take(vector="text")
+    size = taken.vectors.nbytes
+    assert filled.vectors("text", memory_limit=size).dtype == np.float32
+    mapped = filled.vectors("text", memory_limit=size - 1)
+    assert isinstance(mapped, np.memmap)
+    np.testing.assert_array_equal(mapped, taken.vectors.astype(np.float16))
+
+
+def test_a_vector_that_is_not_there_is_told(filled):
+    with pytest.raises(ValueError, match="has no vector 'image', only text"):
+        filled.vectors("image")
+
+
+def test_a_block_refuses_more_rows_than_were_counted():
+    block = BlockWriter(1, 2)
+    with pytest.raises(ValueError, match="the collection grew past 1 products while it was read: read it again"):
+        block.add([np.zeros(2, dtype=np.float32)] * 2)
+
+
+def test_a_point_id_is_the_uuid_version_5_of_the_url_namespace():
+    for product_id in ("B00X", "ünï", "", "a" * 1000, *map(str, range(200))):
+        assert point_id(product_id) == str(uuid.uuid5(uuid.NAMESPACE_URL, product_id))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_changed_labels_are_grouped_as_plain_loops_would(seed):
+    rng = np.random.default_rng(seed)
+    n = 60
+    ids = [f"p{row}" for row in range(n)]
+    labels = {name: rng.integers(-1, 3, n) for name in "abc"}
+    previous = {name: np.where(rng.random(n) < 0.3, labels[name], -1) for name in "ab"}
+    expected = {}
+    for row in range(n):
+        old = [previous[name][row] if name in previous else -1 for name in "abc"]
+        new = [labels[name][row] for name in "abc"]
+        if old != new:
+            expected.setdefault(tuple(new), []).append(point_id(ids[row]))
+    found = {
+        tuple(payload[name] for name in "abc"): points for points, payload in changed_labels(ids, labels, previous)
+    }
+    assert found == expected
+    assert list(found) == sorted(found)
+    assert list(changed_labels(ids, labels, labels)) == []

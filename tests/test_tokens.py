@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clustering import tokens as module
 from clustering.attributes import COLOUR_WEIGHT, FOLLOWING_WEIGHT, MEASURE_WEIGHT, VARIANT_WEIGHT, read_attributes
 from clustering.tokens import Kind, Tokens, kind_of, read_tokens
 
@@ -63,6 +64,44 @@ def test_a_code_spelled_with_gaps_counts_as_the_code_another_title_spells_withou
 
 def test_a_code_is_never_joined_across_two_titles():
     assert tokens_of("charger rf", "3111 cable", "rf3111") == [["charger", "rf"], ["3111", "cable"], ["rf3111"]]
+
+
+def joined_by_the_book(titles):
+    """Add to the words of each title what two or three of them spell together, where another title spells it so."""
+    words = [read_tokens([title]) for title in titles]
+    words = [[table.vocabulary[word] for word in table.words] for table in words]
+    codes = {word for title in words for word in title if kind_of(word) == Kind.CODE and len(word) >= 4}
+    found = []
+    for title in words:
+        runs = [title[at : at + width] for width in (2, 3) for at in range(len(title) - width + 1)]
+        runs = [run for run in runs if len("".join(run)) <= 20 and max(map(kind_of, run)) >= Kind.NUMBER]
+        found.append(sorted({*title, *(codes & {"".join(run) for run in runs})}))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_codes_spelled_with_gaps_are_found_as_by_trying_all_runs_of_words(monkeypatch, seed):
+    monkeypatch.setattr(module, "MIN_STEM", 99)
+    rng = np.random.default_rng(seed)
+    parts = ["ab", "3", "zz9", "41", "q", "1234567", "x7", "case", "33", "xyz"]
+    titles = [
+        " ".join("".join(rng.choice(parts, rng.integers(1, 4))) for _ in range(rng.integers(0, 6))) for _ in range(60)
+    ]
+
+    assert tokens_of(*titles) == joined_by_the_book(titles)
+
+
+def test_titles_read_a_few_at_a_time_are_the_titles_read_at_once(monkeypatch):
+    titles = ["black case 2 pack", "", "phone\n64 gb", "set of", "3 RF 3111", "rf3111", ""]
+    at_once = read_tokens(titles)
+    monkeypatch.setattr(module, "TITLES", 2)
+
+    tokens = read_tokens(titles)
+
+    assert tokens.vocabulary == at_once.vocabulary
+    assert tokens.rows.tolist() == at_once.rows.tolist() == [0, 0, 0, 2, 2, 3, 3, 4, 4, 4, 5]
+    assert tokens.words.tolist() == at_once.words.tolist()
+    assert (tokens.matrix != at_once.matrix).nnz == 0
 
 
 def test_a_code_also_counts_as_every_shorter_code_it_starts_with():

@@ -3,5 +3,6 @@
 from .errors import CatalogueError
 from .reading import FORMATS, read_catalogue
 from .sizing import estimate_lines
+from .sources import Catalogues
 
-__all__ = ["FORMATS", "CatalogueError", "estimate_lines", "read_catalogue"]
+__all__ = ["FORMATS", "CatalogueError", "Catalogues", "estimate_lines", "read_catalogue"]

@@ -19,3 +19,4 @@ class CatalogueError(ValueError):
         super().__init__(f"{place}: {problem}")
         self.path = path
         self.line = line
+        self.unread: tuple[Path, ...] = ()  # files that were to be read after this one

@@ -8,6 +8,7 @@ from .errors import ServerFailed, StoreLocked
 from .payload import (
     COMPLEMENTS,
     COMPLEMENTS_HASH,
+    FIELDS,
     LABELS,
     RECORD_HASH,
     SUPERSEDED,
@@ -25,6 +26,7 @@ from .where import Condition, parse_condition
 __all__ = [
     "COMPLEMENTS",
     "COMPLEMENTS_HASH",
+    "FIELDS",
     "LABELS",
     "RECORD_HASH",
     "SUPERSEDED",

@@ -7,22 +7,33 @@ was lost in kill -9 runs; writing a payload moves a point out of its indexed seg
 
 import json
 import os
+import struct
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import portalocker
 import qdrant_edge as edge
+from numpy.typing import NDArray
 
 from .engine import RRF_K, SCROLL_PAGE, FieldKind, Found, Nearest, Payload, Point, Query, Shape, Terms
 from .errors import StoreLocked
 from .where import Condition
 
-_SCHEMA = {
+_SCHEMA: dict[FieldKind, Any] = {
     "keyword": edge.PayloadSchemaType.Keyword,
-    "integer": edge.PayloadSchemaType.Integer,
-    "float": edge.PayloadSchemaType.Float,
+    # Integers are labels, asked for by value: keeping their order too would make writing them a fifth slower. Products
+    # of one label lie near each other and are linked as it is; further links for labels and prices would double the
+    # time the vector index takes to build, for filtered lookups no faster.
+    "integer": edge.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False),
+    "float": edge.FloatIndexParams(enable_hnsw=False),
 }
+# Fewer candidates while building than Qdrant's 100 and more while searching: a quarter less time to build, and the same
+# recall at 1 ms a lookup.
+_HNSW = edge.HnswIndexConfig(m=16, ef_construct=64, full_scan_threshold=10_000)
+_SEARCH = edge.SearchParams(hnsw_ef=128)
 
 
 class PathLock:
@@ -103,6 +114,7 @@ class EmbeddedEngine:
                 name: edge.EdgeVectorParams(size=dim, distance=edge.Distance.Cosine) for name, dim in dims.items()
             },
             sparse_vectors={name: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf) for name in sparse},
+            hnsw_config=_HNSW,
         )
         self._folder.mkdir(parents=True, exist_ok=True)
         self._adopt(edge.EdgeShard.create(str(self._folder), config))
@@ -193,19 +205,29 @@ def _dims_on_disk(folder: Path) -> dict[str, int]:
 def _edge_point(point: Point) -> edge.Point:
     vectors: dict[str, Any] = {name: vector.tolist() for name, vector in point.vectors.items()}
     for name, terms in point.terms.items():
-        vectors[name] = edge.SparseVector(list(terms.indices), list(terms.values))
+        vectors[name] = edge.SparseVector(terms.indices, terms.values)  # type: ignore[arg-type]  # any sequence will do
     return edge.Point(point.id, vectors, point.payload)
 
 
 def _found(record: Any, score: float = 0.0) -> Found:
-    vectors = record.vector or {}
-    dense = {name: vector for name, vector in vectors.items() if not isinstance(vector, edge.SparseVector)}
-    sparse = {
-        name: Terms(tuple(vector.indices), tuple(vector.values))
-        for name, vector in vectors.items()
-        if isinstance(vector, edge.SparseVector)
-    }
+    """Translate one record.
+
+    The engine hands a vector out as a list of numbers. Packed at once its objects are used again for the next record,
+    while a page of lists kept together takes three times as long.
+    """
+    dense: dict[str, NDArray[np.float32]] = {}
+    sparse: dict[str, Terms] = {}
+    for name, vector in (record.vector or {}).items():
+        if isinstance(vector, edge.SparseVector):
+            sparse[name] = Terms(tuple(vector.indices), tuple(vector.values))
+        else:
+            dense[name] = np.frombuffer(_floats(len(vector)).pack(*vector), dtype=np.float32)
     return Found(str(record.id), record.payload or {}, score, dense, sparse)
+
+
+@lru_cache
+def _floats(count: int) -> struct.Struct:
+    return struct.Struct(f"{count}f")
 
 
 def _selector(keys: Sequence[str] | None) -> Any:
@@ -216,13 +238,17 @@ def _edge_query(query: Query) -> edge.QueryRequest:
     where = _filter(query.where, exclude=query.exclude)
     if len(query.nearest) == 1:
         return edge.QueryRequest(
-            limit=query.limit, query=_edge_nearest(query.nearest[0]), filter=where, with_payload=_selector(query.keys)
+            limit=query.limit,
+            query=_edge_nearest(query.nearest[0]),
+            filter=where,
+            params=_SEARCH,
+            with_payload=_selector(query.keys),
         )
     return edge.QueryRequest(
         limit=query.limit,
         query=edge.Fusion.Rrf(k=RRF_K),  # type: ignore[arg-type]  # the stub calls it a nested class
         prefetches=[
-            edge.Prefetch(limit=query.candidates, query=_edge_nearest(nearest), filter=where)
+            edge.Prefetch(limit=query.candidates, query=_edge_nearest(nearest), filter=where, params=_SEARCH)
             for nearest in query.nearest
         ],
         with_payload=_selector(query.keys),

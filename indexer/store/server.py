@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 import grpc
+import numpy as np
 from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
@@ -260,7 +261,11 @@ def _client_point(point: Point) -> models.PointStruct:
 
 def _found(record: Any, score: float = 0.0) -> Found:
     vectors = record.vector if isinstance(record.vector, dict) else {}
-    dense = {name: vector for name, vector in vectors.items() if not isinstance(vector, models.SparseVector)}
+    dense = {
+        name: np.array(vector, dtype=np.float32)
+        for name, vector in vectors.items()
+        if not isinstance(vector, models.SparseVector)
+    }
     sparse = {
         name: Terms(tuple(vector.indices), tuple(vector.values))
         for name, vector in vectors.items()

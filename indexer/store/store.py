@@ -1,30 +1,30 @@
 """Products in Qdrant: what is written about a product, and what can be asked. The only truth of an `assort` store."""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .engine import Engine, FieldKind, Found, Nearest, Payload, Point, Query, Terms
+from .block import Block, BlockWriter
+from .engine import Engine, Found, Nearest, Payload, Point, Query, Terms
+from .filters import fitted
 from .payload import (
     COMPLEMENTS,
     COMPLEMENTS_HASH,
-    FIELDS,
     FILTERS,
     INDEXED,
     LABELS,
     RECORD_HASH,
     SUPERSEDED,
     TEXT_HASH,
+    complements_hash,
     point_id,
-    record_hash,
 )
 from .records import Records
-from .rows import HIT_KEYS, Embedded, Hit, NewPoint, Stored, changed_labels, hit_of, written
-from .where import Condition, typed
+from .rows import HIT_KEYS, Embedded, Hit, NewPoint, Stored, as_rows, changed_labels, hit_of, ranked, written
+from .where import Condition
 
 T = TypeVar("T")
 Progress = Callable[[int], None]
@@ -124,16 +124,22 @@ class ProductStore:
             for payload in payloads
         }
 
-    def upsert(self, points: Sequence[NewPoint]) -> None:
+    def upsert(self, points: Sequence[NewPoint], *, there: Container[str] | None = None) -> None:
         """Write products; those already there keep their labels and, where none is given, their vector.
+
+        Args:
+            points: Any number.
+            there: The ids that may be there; the others are not looked up. None looks up all.
 
         Raises:
             ValueError: If a vector holds NaN or has no length 1: the engines would take it silently.
         """
-        ids = [point_id(point.product.product_id) for point in points]
+        if not points:
+            return
+        old = [point_id(new.product_id) for new in points if there is None or new.product_id in there]
         keep = (*self.label_names(), *self.unfinished_labels(), COMPLEMENTS, COMPLEMENTS_HASH)
-        before = {found.id: found for found in self._engine.retrieve(ids, keys=keep, vectors=("text",))}
-        self._engine.upsert([written(new, before.get(i)) for i, new in zip(ids, points, strict=True)])
+        found = self._engine.retrieve(old, keys=keep, vectors=("text",)) if old else []
+        self._engine.upsert(written(points, {point.id: point for point in found}))
 
     def set_labels(
         self,
@@ -166,21 +172,19 @@ class ProductStore:
         """Create the payload indexes of these labels."""
         self._engine.create_indexes(dict.fromkeys(names, "integer"))
 
-    def set_complements(self, complements: Iterable[tuple[str, Payload]]) -> None:
-        """Write each product's ranked complements, those that changed: (product id, payload) pairs."""
+    def set_complements(self, complements: Iterable[tuple[str, str]]) -> None:
+        """Write each product's ranked complements, those that changed: (product id, text) pairs.
+
+        As text, because the embedded engine takes in one string eight times faster than lists of 50 ids and numbers.
+        """
         for some in batches(complements, _BATCH):
-            stored = {
-                found.payload["product_id"]: found.payload.get(COMPLEMENTS_HASH)
-                for found in self._retrieved([product_id for product_id, _ in some], ("product_id", COMPLEMENTS_HASH))
-            }
-            wanted = ((product_id, payload, record_hash(payload)) for product_id, payload in some)
-            self._engine.set_payloads(
-                [
-                    ([point_id(product_id)], {COMPLEMENTS: payload, COMPLEMENTS_HASH: fingerprint})
-                    for product_id, payload, fingerprint in wanted
-                    if product_id in stored and stored[product_id] != fingerprint
-                ]
-            )
+            new = {point_id(product_id): (text, complements_hash(text)) for product_id, text in some}
+            changed = [
+                ([found.id], dict(zip((COMPLEMENTS, COMPLEMENTS_HASH), new[found.id], strict=True)))
+                for found in self._engine.retrieve(list(new), keys=(COMPLEMENTS_HASH,))
+                if found.payload.get(COMPLEMENTS_HASH) != new[found.id][1]
+            ]
+            self._engine.set_payloads(changed)
 
     def delete(self, product_ids: Sequence[str]) -> int:
         """Remove products and say how many were there."""
@@ -205,16 +209,43 @@ class ProductStore:
         Raises:
             LookupError: If the collection does not exist or holds no product.
         """
-        ids: list[str] = []
-        columns: dict[str, list[Any]] = {key: [] for key in keys}
-        vectors: list[NDArray[np.float32]] = []
-        for page in self.pages(keys, vector=vector):
-            if vector is not None:
-                vectors.append(np.array([found.vectors[vector] for found in page], dtype=np.float32))
-            ids.extend(found.payload["product_id"] for found in page)
-            for key, column in columns.items():
-                column.extend(found.payload.get(key) for found in page)
-        return Embedded(ids, np.concatenate(vectors) if vectors else None, columns)
+        pages = self.pages(keys, vector=vector)
+        return as_rows(pages, keys, vector, None if vector is None else self.block(vector))
+
+    def vectors(self, name: str, *, memory_limit: int | None = None, progress: Progress = lambda read: None) -> Block:
+        """Read all vectors of one name as one block, in the order of `take`.
+
+        Args:
+            name: Of a dense vector.
+            memory_limit: Bytes; a float32 block above it becomes one of float16, mapped from a temporary file.
+            progress: Called with the number of products read, page by page.
+
+        Returns:
+            float32 (n, dim), rows of length 1; past the limit float16.
+
+        Raises:
+            LookupError: If the collection does not exist or holds no product.
+            ValueError: If there is no vector of that name.
+        """
+        self._check_there_are_products()
+        block = self.block(name, memory_limit=memory_limit)
+        for page in self._engine.scroll(keys=(), vectors=(name,)):
+            block.add([found.vectors[name] for found in page])
+            progress(len(page))
+        return block.block()
+
+    def block(self, name: str, *, memory_limit: int | None = None, exact: bool = False) -> BlockWriter:
+        """Make room for the vectors of all products, to be filled from `pages`; the arguments are those of `vectors`.
+
+        Args:
+            name: Of a dense vector.
+            memory_limit: Bytes.
+            exact: Whether a block on disk keeps all digits.
+
+        Raises:
+            ValueError: If there is no vector of that name.
+        """
+        return BlockWriter(self.count(), self._dim(name), memory_limit=memory_limit, exact=exact)
 
     def pages(self, keys: Sequence[str] = (), *, vector: str | None = None) -> Iterator[list[Found]]:
         """Read all products a page at a time, in the order of `take`; the product's id is always among the keys.
@@ -222,8 +253,7 @@ class ProductStore:
         Raises:
             LookupError: If the collection does not exist or holds no product.
         """
-        if not self.count():
-            raise LookupError(f"collection '{self.name}' holds no products: run `assort index CATALOGUE` first")
+        self._check_there_are_products()
         return self._engine.scroll(keys=("product_id", *keys), vectors=() if vector is None else (vector,))
 
     def points(self) -> Iterator[list[Found]]:
@@ -269,7 +299,7 @@ class ProductStore:
             vectors = self._vectors_of(some, by)
             queries = [Query((Nearest(vectors[i], by),), limit + _TIES, conditions, (point_id(i),), keys) for i in some]
             for product_id, found in zip(some, self._engine.query(queries), strict=True):
-                answers[product_id] = _ranked(found, labels, limit)
+                answers[product_id] = ranked(found, labels, limit)
         return answers
 
     def search(
@@ -282,7 +312,7 @@ class ProductStore:
         if terms.indices:
             nearest.append(Nearest(terms, "terms"))
         query = Query(tuple(nearest), limit + _TIES, self._typed(where), (), (*HIT_KEYS, *labels))
-        return _ranked(self._engine.query([query])[0], labels, limit)
+        return ranked(self._engine.query([query])[0], labels, limit)
 
     def products(self, where: Sequence[Condition] = (), limit: int | None = 10) -> list[Hit]:
         """Find the products that fulfil all conditions, in order of their points; `limit=None` finds all."""
@@ -318,11 +348,21 @@ class ProductStore:
 
     # --- inside --------------------------------------------------------------------------------------------------
 
+    def _check_there_are_products(self) -> None:
+        if not self.count():
+            raise LookupError(f"collection '{self.name}' holds no products: run `assort index CATALOGUE` first")
+
+    def _dim(self, name: str) -> int:
+        """Say how long a vector is, once it is known to exist."""
+        dims = self.dims()
+        if name not in dims:
+            raise ValueError(f"collection '{self.name}' has no vector '{name}', only {', '.join(dims) or 'none'}")
+        return dims[name]
+
     def _vectors_of(self, product_ids: Sequence[str], by: str) -> dict[str, NDArray[np.float32]]:
-        if by not in self.dims():
-            raise ValueError(f"collection '{self.name}' has no vector '{by}', only {', '.join(self.dims()) or 'none'}")
+        self._dim(by)
         found = self._engine.retrieve([point_id(i) for i in product_ids], keys=("product_id",), vectors=(by,))
-        vectors = {f.payload["product_id"]: np.asarray(f.vectors[by], dtype=np.float32) for f in found}
+        vectors = {f.payload["product_id"]: f.vectors[by] for f in found}
         self.check_there(product_ids, vectors)
         return vectors
 
@@ -341,26 +381,7 @@ class ProductStore:
         if not where:
             return ()
         own = self.records.settings().field_names
-        typed_conditions = []
-        for condition in where:
-            name = condition.field
-            kind: FieldKind | None = FILTERS.get(name)
-            if kind is None and name in own:
-                condition = replace(condition, field=f"{FIELDS}.{name}")
-            elif kind is None and (name in LABELS or name in self.label_names()):
-                self.check_label(name)
-                kind = "integer"
-            elif kind is None:
-                known = ", ".join((*FILTERS, *self.label_names(), *own))
-                raise ValueError(f"there is no field '{name}' to filter on: known are {known}")
-            typed_conditions.append(typed(condition, kind))
-        return tuple(typed_conditions)
-
-
-def _ranked(found: Sequence[Found], labels: Sequence[str], limit: int) -> list[Hit]:
-    """Keep the best hits; among equals, which an engine gives in any order, the lower id first."""
-    best = sorted(found, key=lambda point: (-round(point.score, 6), point.payload["product_id"]))
-    return [hit_of(point, labels, point.score) for point in best[:limit]]
+        return tuple(fitted(condition, own, self.label_names(), self.check_label) for condition in where)
 
 
 def _check_limit(limit: int) -> None:

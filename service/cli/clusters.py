@@ -7,15 +7,27 @@ from typing import Any
 import click
 
 from .. import lookup
-from .options import note, opened, print_json, progress_bar, store_options
+from .options import max_memory_option, note, opened, print_json, progress_bar, store_options
 from .printing import print_table
 
 _resolution = click.option(
     "--resolution", type=click.FloatRange(min=0, min_open=True), help="Of Leiden; more makes more and smaller clusters."
 )
-_neighbours = click.option(
-    "--neighbours", type=click.IntRange(min=1), default=15, show_default=True, help="Nearest neighbours a product."
-)
+
+
+def _neighbours(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --neighbours and --recall."""
+    recall = click.option(
+        "--recall",
+        type=click.FloatRange(min=0, max=1, min_open=True),
+        default=0.97,
+        show_default=True,
+        help="Share of the true neighbours to find; 1 compares every pair.",
+    )
+    number = click.option(
+        "--neighbours", type=click.IntRange(min=1), default=15, show_default=True, help="Nearest neighbours a product."
+    )
+    return number(recall(command))
 
 
 def _cells(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
@@ -36,17 +48,17 @@ _k = click.option(
 
 
 def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --seed, --leiden, --json and the store options."""
+    """Add --seed, --leiden, --json, --max-memory and the store options."""
     command = click.option(
         "--leiden",
-        type=click.Choice(["igraph", "leidenalg"]),
+        type=click.Choice(["igraph", "leidenalg", "networkit"]),
         default="igraph",
         show_default=True,
-        help="Implementation.",
+        help="Implementation; networkit is the fastest, cuts similarity only, and is not repeatable.",
     )(command)
     command = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
     seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Makes it repeatable.")
-    return seed(store_options(command))
+    return seed(max_memory_option(store_options(command)))
 
 
 @click.group()
@@ -76,42 +88,42 @@ def identity(k: int | None, **common: Any) -> None:
 @_neighbours
 @_resolution
 @_run_options
-def similarity(neighbours: int, resolution: float | None, **common: Any) -> None:
+def similarity(neighbours: int, recall: float, resolution: float | None, **common: Any) -> None:
     """Find alternatives for one another: nearest neighbours and also_view, cut by Leiden.
 
     \b
     Example:
       assort cluster similarity --neighbours 15 --resolution 2
     """
-    _run(["similarity"], neighbours=neighbours, similarity_resolution=resolution, **common)
+    _run(["similarity"], neighbours=neighbours, recall=recall, similarity_resolution=resolution, **common)
 
 
 @cluster.command()
 @_neighbours
 @_resolution
 @_run_options
-def complementary(neighbours: int, resolution: float | None, **common: Any) -> None:
+def complementary(neighbours: int, recall: float, resolution: float | None, **common: Any) -> None:
     """Find what is used together: also_buy and bought_together, cut by Leiden; and rank each product's complements.
 
     \b
     Example:
       assort cluster complementary --resolution 4
     """
-    _run(["complementary"], neighbours=neighbours, complementary_resolution=resolution, **common)
+    _run(["complementary"], neighbours=neighbours, recall=recall, complementary_resolution=resolution, **common)
 
 
 @cluster.command(name="all")
 @_k
 @_neighbours
 @_run_options
-def all_(k: int | None, neighbours: int, **common: Any) -> None:
+def all_(k: int | None, neighbours: int, recall: float, **common: Any) -> None:
     """Find identity, similarity and complementary clusters in one run.
 
     \b
     Example:
       assort cluster all --seed 7
     """
-    _run(["identity", "similarity", "complementary"], k=k, neighbours=neighbours, **common)
+    _run(["identity", "similarity", "complementary"], k=k, neighbours=neighbours, recall=recall, **common)
 
 
 def _run(

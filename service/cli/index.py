@@ -7,19 +7,31 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from difflib import get_close_matches
-from itertools import chain, islice
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
-from indexer.catalogue import FORMATS, CatalogueError, estimate_lines, read_catalogue
+from indexer.catalogue import FORMATS, CatalogueError, Catalogues, estimate_lines
 from indexer.embedders.text import DEFAULT_MODEL, TextEmbedder
+from indexer.embedders.tiers import Speed, settled_name
 from indexer.indexing import DEFAULT_BATCH, DEFAULT_TEXT_FIELDS, IndexSummary, index_products
+from indexer.pipeline import Stages
 from indexer.products import Product, Rejected
 from indexer.store import LABELS
 
-from .options import note, opened, print_json, progress_bar, store_options
+from ..memory import MODEL_BYTES, check_indexing
+from .options import (
+    Command,
+    max_memory_option,
+    note,
+    opened,
+    print_json,
+    progress_bar,
+    store_options,
+    text_model_options,
+)
 
 _FIELDS = [field.name for field in fields(Product) if field.name not in ("fields", "file", "line")]
 _EXAMPLES = {"mapping": "title=product_name", "constants": "source=abt"}
@@ -51,33 +63,86 @@ def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
     return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
+_SOURCE_OPTIONS = (
+    click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path)),
+    click.option("--format", "format_", type=click.Choice(FORMATS), default="auto", show_default=True),
+    click.option(
+        "--map",
+        "mapping",
+        multiple=True,
+        callback=_mapping,
+        metavar="FIELD=COLUMN",
+        help="Which column holds a field; dots lead into nested JSON; with --no-header columns are 1, 2, ...",
+    ),
+    click.option(
+        "--set",
+        "constants",
+        multiple=True,
+        callback=_constants,
+        metavar="FIELD=VALUE",
+        help="A field that is the same for every product of these files, such as source=abt.",
+    ),
+    click.option("--separator", metavar="C", help="Between the cells of a table; found out when not given."),
+    click.option("--list-separator", metavar="C", help="Between the items of a list column, such as '|'."),
+    click.option("--no-header", is_flag=True, help="The table's first row is a product already."),
+    click.option("--encoding", default="utf-8", show_default=True),
+    click.option(
+        "--text-fields",
+        default=",".join(DEFAULT_TEXT_FIELDS),
+        callback=_names,
+        show_default=True,
+        help="What is embedded.",
+    ),
+    click.option("--limit", type=click.IntRange(min=1), help="Read so many products of each source, no more."),
+)
+
+
+def source_options(command: Command) -> Command:
+    """Add SOURCE..., how to read it and --text-fields; the command gets `catalogues`, which can be read."""
+
+    @wraps(command)
+    def described(
+        format_: str,
+        mapping: dict[str, list[str]],
+        constants: dict[str, str],
+        separator: str | None,
+        list_separator: str | None,
+        no_header: bool,
+        encoding: str,
+        limit: int | None,
+        sources: tuple[Path, ...],
+        text_fields: tuple[str, ...],
+        **others: Any,
+    ) -> Any:
+        _check_fields(text_fields, [*mapping, *constants])
+        options: dict[str, Any] = {
+            "format": format_, "mapping": mapping, "separator": separator, "header": not no_header,
+            "list_separator": list_separator, "encoding": encoding, "constants": constants, "limit": limit,
+        }  # fmt: skip
+        catalogues = Catalogues(sources, options)  # a wrong path or option is told at once
+        return command(catalogues=catalogues, text_fields=text_fields, **others)
+
+    for option in reversed(_SOURCE_OPTIONS):
+        described = option(described)
+    return cast(Command, described)
+
+
+def lines_of(catalogues: Catalogues) -> int:
+    """Estimate how many lines will be read."""
+    most = catalogues.options["limit"] or sys.maxsize
+    return sum(min(estimate_lines(path), most) for path in catalogues.paths)
+
+
+def _check_fields(text_fields: Sequence[str], own: Sequence[str]) -> None:
+    known = [*_FIELDS, *own]
+    for name in text_fields:
+        if name not in known:
+            raise click.BadParameter(f"there is no field '{name}' for --text-fields: known are {', '.join(known)}")
+
+
 @click.command()
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="auto", show_default=True)
-@click.option(
-    "--map",
-    "mapping",
-    multiple=True,
-    callback=_mapping,
-    metavar="FIELD=COLUMN",
-    help="Which column holds a field; dots lead into nested JSON; with --no-header columns are 1, 2, ...",
-)
-@click.option(
-    "--set",
-    "constants",
-    multiple=True,
-    callback=_constants,
-    metavar="FIELD=VALUE",
-    help="A field that is the same for every product of these files, such as source=abt.",
-)
-@click.option("--separator", metavar="C", help="Between the cells of a table; found out when not given.")
-@click.option("--list-separator", metavar="C", help="Between the items of a list column, such as '|'.")
-@click.option("--no-header", is_flag=True, help="The table's first row is a product already.")
-@click.option("--encoding", default="utf-8", show_default=True)
-@click.option(
-    "--text-fields", default=",".join(DEFAULT_TEXT_FIELDS), callback=_names, show_default=True, help="What is embedded."
-)
-@click.option("--text-model", default=DEFAULT_MODEL, show_default=True, help="Hugging Face name or folder.")
+@source_options
+@text_model_options
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),
@@ -85,26 +150,20 @@ def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
     show_default=True,
     help="Products written at a time.",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Read so many products of each source, no more.")
 @click.option("--rejects", type=click.Path(dir_okay=False, path_type=Path), help="Where unusable lines go.")
 @click.option("--delete-missing", is_flag=True, help="Remove stored products that no SOURCE has.")
+@max_memory_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @store_options
 def index(
-    sources: tuple[Path, ...],
-    format_: str,
-    mapping: dict[str, list[str]],
-    constants: dict[str, str],
-    separator: str | None,
-    list_separator: str | None,
-    no_header: bool,
-    encoding: str,
+    catalogues: Catalogues,
     text_fields: tuple[str, ...],
-    text_model: str,
+    text_model: str | None,
+    speed: Speed | None,
     batch_size: int,
-    limit: int | None,
     rejects: Path | None,
     delete_missing: bool,
+    max_memory: int | None,
     as_json: bool,
     location: str,
     collection: str,
@@ -117,39 +176,37 @@ def index(
       assort index meta_Cell_Phones_and_Accessories.json.gz
       assort index offers.csv --map product_id=sku --map title=name --map source=merchant
     """
-    options: dict[str, Any] = {
-        "format": format_, "mapping": mapping, "separator": separator, "header": not no_header,
-        "list_separator": list_separator, "encoding": encoding, "constants": constants, "limit": limit,
-    }  # fmt: skip
-    _check(text_fields, [*mapping, *constants], limit, delete_missing)
-    catalogues = [read_catalogue(source, **options) for source in sources]  # a wrong path or option is told at once
+    if catalogues.options["limit"] is not None and delete_missing:
+        raise click.UsageError("--limit reads only part of a catalogue: --delete-missing would remove the rest")
+    total = lines_of(catalogues)
+    check_indexing(total, MODEL_BYTES, max_memory)
     default = "assort-rejects.jsonl" if "://" in location else f"{location}/{collection}.rejects.jsonl"
     rejects = rejects or Path(default)
-    if any(source.resolve() == rejects.resolve() for source in sources):
+    if any(source.resolve() == rejects.resolve() for source in catalogues.paths):
         raise click.BadParameter(f"'{rejects}' is a SOURCE: rejected lines need a file of their own")
-    unread = list(sources)
-    total = min(sum(map(estimate_lines, sources)), (limit or sys.maxsize) * len(sources))
-    embedder = TextEmbedder(text_model, on_load=lambda origin: note(f"embedding with {origin}", quiet=quiet))
-    records = _chained(catalogues, unread)
     try:
-        first = list(islice(records, 1))  # what cannot be read at all is told before a store is made
+        next(iter(catalogues), None)  # what cannot be read at all is told before a store is made
     except CatalogueError as error:
-        raise click.ClickException(f"{error}{_not_read(unread)}") from None
+        raise click.ClickException(f"{error}{_not_read(error.unread)}") from None
+    stages = Stages()
     with (
         opened(location, collection, create=True, quiet=quiet) as store,
         _rejects_file(rejects) as reject,
         progress_bar("indexing", total or None, quiet=quiet) as progress,
     ):
+        model = settled_name(text_model, speed, store.records.settings().text_model, DEFAULT_MODEL)
+        embedder = TextEmbedder(model, on_load=lambda origin: note(f"embedding with {origin}", quiet=quiet))
         summary = index_products(
-            chain(first, records),
+            catalogues,
             store,
             embedder,
             text_fields=text_fields,
             batch_size=batch_size,
             delete_missing=delete_missing,
             on_rejected=reject,
-            progress=progress,
-            parameters={"sources": [str(source) for source in sources]},
+            progress=lambda lines: progress(lines, stages.slowest()),
+            stages=stages,
+            parameters={"sources": [str(path) for path in catalogues.paths]},
         )
         products = store.count()
         labelled = bool(store.label_names())
@@ -161,33 +218,16 @@ def index(
         _print_summary(summary, rejects, products)
     if summary.failure:
         kept = "\nEverything before it is in the store." if summary.read else ""
-        raise click.ClickException(f"{summary.failure}{kept}{_not_read(unread)}")
+        raise click.ClickException(f"{summary.failure}{kept}{_not_read(summary.unread)}")
     if summary.read and summary.rejected.total() == summary.read:
         raise click.ClickException("every line was rejected: check the columns, for example with --map title=COLUMN")
     if not labelled:
         note("next: assort cluster all", quiet=quiet)
 
 
-def _check(text_fields: Sequence[str], own: Sequence[str], limit: int | None, delete_missing: bool) -> None:
-    """Refuse options that do not go together."""
-    known = [*_FIELDS, *own]
-    for name in text_fields:
-        if name not in known:
-            raise click.BadParameter(f"there is no field '{name}' for --text-fields: known are {', '.join(known)}")
-    if limit is not None and delete_missing:
-        raise click.UsageError("--limit reads only part of a catalogue: --delete-missing would remove the rest")
-
-
-def _chained(catalogues: Sequence[Iterator[Product | Rejected]], unread: list[Path]) -> Iterator[Product | Rejected]:
-    """Read one catalogue after another; `unread` keeps the one being read and those after it."""
-    for catalogue in catalogues:
-        yield from catalogue
-        unread.pop(0)
-
-
-def _not_read(unread: Sequence[Path]) -> str:
+def _not_read(unread: Sequence[Path | str]) -> str:
     """Name the sources after the one that broke off."""
-    return f"\nNot read: {', '.join(map(str, unread[1:]))}." if unread[1:] else ""
+    return f"\nNot read: {', '.join(map(str, unread))}." if unread else ""
 
 
 @contextmanager

@@ -1,0 +1,66 @@
+"""The middles of clusters, and which of them are neighbours."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float32]
+
+EXACT_UP_TO = 4096  # centroids beyond which neighbours are searched approximately
+GROUP_TRAINING = 64  # centroids that each group is placed by
+
+
+def mean_directions(vectors: FloatArray, labels: IntArray, k: int) -> tuple[FloatArray, float]:
+    """Find the centroids of spherical k-means, and how far rows are from them (Dhillon and Modha 2001).
+
+    Args:
+        vectors: float32 (n, d), rows of length 1.
+        labels: int64 (n,), below k; rows of -1 count for nothing.
+        k: Number of clusters.
+
+    Returns:
+        The mean of each cluster scaled to length 1, float32 (k, d): its first row where its rows cancel out, zeros
+        where it has none; and inertia, the sum of squared distances of rows to their centroids.
+    """
+    rows = np.flatnonzero(labels >= 0)
+    members = sparse.csr_matrix((np.ones(len(rows), np.float32), (labels[rows], rows)), shape=(k, len(labels)))
+    sums = np.asarray(members @ vectors)
+    lengths = np.linalg.norm(sums, axis=1)
+    cancelled = np.flatnonzero((lengths <= 1e-6) & (np.diff(members.indptr) > 0))
+    sums[cancelled] = vectors[members.indices[members.indptr[cancelled]]]
+    inertia = 2 * len(rows) - 2 * float(lengths.sum(dtype=np.float64))
+    lengths[cancelled] = 1
+    sums /= np.maximum(lengths, 1e-6)[:, None]
+    return sums, max(inertia, 0.0)
+
+
+def nearest_centroids(centroids: FloatArray, count: int, *, probes: int) -> IntArray:
+    """List for each centroid those of the highest cosine, itself among them.
+
+    Args:
+        centroids: float32 (k, d), rows of length 1.
+        count: How many to list.
+        probes: How many of some sqrt(k) groups of centroids to search for the neighbours of one, where there are too
+            many centroids to compare all with all.
+
+    Returns:
+        int64 (k, count or k), nearest first; -1 where too few were found.
+    """
+    import faiss
+
+    k, dim = centroids.shape
+    index: Any = faiss.IndexFlatIP(dim)
+    if k > EXACT_UP_TO:
+        index = faiss.IndexIVFFlat(index, dim, int(np.sqrt(k)), faiss.METRIC_INNER_PRODUCT)
+        index.cp.max_points_per_centroid = GROUP_TRAINING
+        index.nprobe = probes
+        index.train(centroids)
+    index.add(centroids)
+    near = np.asarray(index.search(centroids, min(count, k))[1], dtype=np.int64)
+    own = np.arange(k)
+    lost = np.flatnonzero((near != own[:, None]).all(1))  # among many copies of one centroid
+    near[lost, 0] = own[lost]
+    return near
