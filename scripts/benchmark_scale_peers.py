@@ -18,6 +18,7 @@ from indexer.catalogue import read_catalogue
 from indexer.embedders.text import embedding_text
 from indexer.indexing import DEFAULT_TEXT_FIELDS
 from indexer.products import Product
+from indexer.store import to_payload
 
 UPSERTED = 50_000
 LOCAL = 20_000
@@ -27,20 +28,16 @@ Vectors = NDArray[np.float32]
 
 
 def edge_alone(work: Work) -> Figures:
-    """Upsert prepared points through Qdrant Edge and nothing else; 50,000 of them, seconds in proportion."""
+    """Upsert the same vectors and payloads through Qdrant Edge, nothing else; 50,000 of them, seconds in proportion."""
     import qdrant_edge as edge
 
     texts = (
-        (record.product_id, text, record.title)
+        (text, to_payload(record))
         for record in read_catalogue(work.catalogue)
         if isinstance(record, Product) and (text := embedding_text(record, DEFAULT_TEXT_FIELDS))
     )
     some = list(islice(texts, min(UPSERTED, work.products)))
-    vectors = GivenVectors(work.folder).embed([text for _, text, _ in some])
-    points = [
-        edge.Point(row, {"text": vector.tolist()}, {"product_id": product_id, "title": title})
-        for row, ((product_id, _, title), vector) in enumerate(zip(some, vectors, strict=True))
-    ]
+    vectors = GivenVectors(work.folder).embed([text for text, _ in some])
     config = edge.EdgeConfig(
         vectors={"text": edge.EdgeVectorParams(size=vectors.shape[1], distance=edge.Distance.Cosine)}
     )
@@ -48,8 +45,12 @@ def edge_alone(work: Work) -> Figures:
     try:
         shard = edge.EdgeShard.create(folder, config)
         started = time.perf_counter()
-        for start in range(0, len(points), 1000):
-            shard.update(edge.UpdateOperation.upsert_points(points[start : start + 1000]))
+        for start in range(0, len(some), 1000):
+            points = [
+                edge.Point(row, {"text": vectors[row].tolist()}, some[row][1])
+                for row in range(start, min(start + 1000, len(some)))
+            ]
+            shard.update(edge.UpdateOperation.upsert_points(points))
         seconds = time.perf_counter() - started
         shard.close()
     finally:

@@ -59,10 +59,56 @@ def test_a_reading_process_that_dies_is_told_with_the_way_on(catalogue, monkeypa
         batches(Catalogues((catalogue,)), worth_a_process=0, **OPTIONS) as elsewhere,
         pytest.raises(
             ChildProcessError,
-            match="the process that reads the catalogue ended with exit status -9: is there memory left",
+            match="the process that reads the catalogue ended with exit status -9: is there memory left[?] "
+            "Run the same command again, what was written stays",
         ),
     ):
         list(elsewhere)
+
+
+def test_a_reading_process_that_fails_has_said_why_itself(catalogue, monkeypatch, capfd):
+    monkeypatch.setattr(pipeline, "_CHILD", "raise ValueError('no such thing')")
+    with (
+        batches(Catalogues((catalogue,)), worth_a_process=0, **OPTIONS) as elsewhere,
+        pytest.raises(ChildProcessError) as error,
+    ):
+        list(elsewhere)
+    assert str(error.value) == (
+        "the process that reads the catalogue ended with exit status 1: see the error above. "
+        "Run the same command again, what was written stays"
+    )
+    assert capfd.readouterr().err.endswith("ValueError: no such thing\n")
+
+
+def test_what_lies_in_the_current_folder_is_not_taken_for_a_module(tmp_path, catalogue, monkeypatch):
+    (tmp_path / "random.py").write_text("raise RuntimeError('my notes')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    with batches(Catalogues((catalogue,)), worth_a_process=0, **OPTIONS) as elsewhere:
+        assert len(list(elsewhere)) == 5
+
+
+def test_a_caller_that_imports_from_its_folder_can_do_so_in_the_reading_process(tmp_path, catalogue, monkeypatch):
+    (tmp_path / "mine_alone.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    monkeypatch.setattr(pipeline, "_CHILD", f"import mine_alone; {pipeline._CHILD}")
+    with batches(Catalogues((catalogue,)), worth_a_process=0, **OPTIONS) as elsewhere:
+        assert len(list(elsewhere)) == 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pipes are widened on Linux only")
+def test_a_system_that_allows_no_wide_pipe_reads_through_a_narrow_one(catalogue, monkeypatch):
+    asked = []
+
+    def refuse(pipe, command, size):
+        asked.append(size)
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("fcntl.fcntl", refuse)
+    with batches(Catalogues((catalogue,)), worth_a_process=0, **OPTIONS) as elsewhere:
+        assert len(list(elsewhere)) == 5
+    assert asked == [1 << 20]
 
 
 def test_whoever_stops_early_leaves_no_process_behind(catalogue, monkeypatch):

@@ -1,5 +1,7 @@
+import os
 import uuid
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -295,6 +297,32 @@ def test_past_the_memory_limit_the_block_is_float16_mapped_from_a_file(filled):
     mapped = filled.vectors("text", memory_limit=size - 1)
     assert isinstance(mapped, np.memmap)
     np.testing.assert_array_equal(mapped, taken.vectors.astype(np.float16))
+
+
+def test_a_block_on_a_full_disk_is_refused_before_the_first_write(monkeypatch):
+    def full(file, start, size):
+        assert (start, size) == (0, 24_000_000)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: "/")
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=5_000_000))
+    with pytest.raises(OSError) as error:
+        BlockWriter(1_000_000, 12, memory_limit=0)
+    assert str(error.value) == (
+        "the vectors need 0.02 GB in '/', which has 0.01 GB free (No space left on device): set TMPDIR to a folder "
+        "on a larger disk, or give a larger --max-memory"
+    )
+
+
+def test_a_block_on_disk_has_its_room_from_the_start(monkeypatch):
+    taken = []
+    allocate = os.posix_fallocate
+    monkeypatch.setattr(
+        "os.posix_fallocate", lambda *file: (allocate(*file), taken.append(os.fstat(file[0]).st_blocks * 512))
+    )
+    BlockWriter(1000, 128, memory_limit=0)
+    assert taken[0] >= 256_000
 
 
 def test_a_vector_that_is_not_there_is_told(filled):

@@ -57,8 +57,10 @@ def test_every_column_stands_in_the_order_of_the_rows(store, embedder):
     taken, read = take_catalogue(store), []
     assert taken.titles == [products[i].title for i in taken.ids]
     assert taken.brands == [products[i].brand for i in taken.ids]
-    sources = [None if number < 0 else number for number in taken.sources.tolist()]
-    assert [products[i].source for i in taken.ids if products[i].source == ""] == [""] * sources.count(None)
+    sources = [products[i].source for i in taken.ids]
+    met = [*dict.fromkeys(filter(None, sources))]
+    assert taken.sources.tolist() == [met.index(source) if source else -1 for source in sources]
+    assert sorted(met) == ["abt", "buy"]
     np.testing.assert_array_equal(taken.vectors, store.take(vector="text").vectors)
     assert dict(zip(taken.ids, taken.labels["identity"].tolist(), strict=True))["P3"] == 7
     assert sorted(set(taken.labels["identity"].tolist())) == [-1, 7]

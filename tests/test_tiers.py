@@ -1,4 +1,7 @@
 import json
+import os
+import shutil
+import time
 
 import numpy as np
 import pytest
@@ -149,14 +152,89 @@ def test_without_openvino_the_accurate_tier_is_torch_and_names_the_package(check
     )
 
 
-def test_a_damaged_export_gives_way_to_the_next_engine(checkpoint, original, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "speed", "content"),
+    [
+        ("model.xml", "accurate", b"<net>"),
+        ("model.bin", "accurate", None),
+        ("facts.json", "accurate", b"{"),
+        ("facts.json", "accurate", b"{}"),
+        ("tokenizer.json", "accurate", b"{}"),
+        ("loss-accurate.json", "accurate", b"[1]"),
+        ("table.npy", "fast", b""),
+        ("table.npy", "fast", bytes(9)),
+        ("tokenizer.json", "fast", None),
+        ("loss-fast.json", "fast", b"{"),
+    ],
+)
+def test_what_is_damaged_in_the_cache_is_made_anew(checkpoint, monkeypatch, tmp_path, name, speed, content):
     monkeypatch.setenv("ASSORT_CACHE", str(tmp_path))
-    embed(checkpoint, TEXTS[:3])
-    for file in tmp_path.glob("*/model.xml"):
-        file.write_text("<net>")
+    before, _ = embed(f"{checkpoint}#{speed}")
+    for file in [file for file in tmp_path.rglob(name) if speed == "accurate" or "model2vec" in str(file)]:
+        file.unlink()
+        if content is not None:
+            file.write_bytes(content)
+    after, said = embed(f"{checkpoint}#{speed}")
+    np.testing.assert_allclose(after, before, atol=1e-5)
+    assert "int8 weights in OpenVINO, mean" in said or "distilled to one vector a token, " in said
+
+
+def test_an_export_this_processor_cannot_run_gives_way_to_the_next_engine(checkpoint, original, monkeypatch, tmp_path):
+    import openvino
+
+    compiled = openvino.Core.compile_model
+
+    def refuse_int8(core, graph, device, options):
+        if any(place.get_element_type() == openvino.Type.i8 for node in graph.get_ops() for place in node.outputs()):
+            raise RuntimeError("Check 'x' failed\nno such instruction")
+        return compiled(core, graph, device, options)
+
+    monkeypatch.setenv("ASSORT_CACHE", str(tmp_path))
+    monkeypatch.setattr(openvino.Core, "compile_model", refuse_int8)
     vectors, said = embed(checkpoint, TEXTS[:3])
     assert np.einsum("ij,ij->i", vectors, original[:3]).min() > 0.99
     assert "accurate: OpenVINO, mean cosine " in said
+
+
+def test_the_verdict_of_a_few_texts_on_a_promise_is_not_kept(checkpoint, monkeypatch, tmp_path):
+    monkeypatch.setenv("ASSORT_CACHE", str(tmp_path))
+    embed(checkpoint, TEXTS[:3])
+    assert list(tmp_path.rglob("loss-*")) == []
+    embed(checkpoint)
+    (verdict,) = tmp_path.rglob("*loss-*")
+    assert json.loads(verdict.read_text())["texts"] == 200
+
+
+def test_an_engine_refused_later_is_not_remembered_as_good(checkpoint, monkeypatch, tmp_path):
+    monkeypatch.setenv("ASSORT_CACHE", str(tmp_path))
+    embed(checkpoint)
+    monkeypatch.setattr("indexer.embedders.choosing.measure_loss", lambda *vectors, same_space: Loss(200, 0.9, 0.5))
+    embed(checkpoint)
+    assert list(tmp_path.rglob("loss-*")) == []
+
+
+def test_a_cache_in_which_nothing_can_be_noted_only_costs_the_next_measuring(checkpoint, monkeypatch, tmp_path):
+    monkeypatch.setenv("ASSORT_CACHE", str(tmp_path))
+
+    def refuse(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    embed(checkpoint, TEXTS[:3])
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
+    assert "accurate: int8 weights in OpenVINO, mean cosine " in embed(checkpoint)[1]
+    assert list(tmp_path.rglob("*loss-*")) == []
+
+
+def test_a_cache_that_cannot_be_written_is_named_before_the_first_vector_too(checkpoint, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ASSORT_CACHE", str(tmp_path / "file"))
+    for ask in (lambda embedder: embedder.dim, lambda embedder: embedder.embed(TEXTS[:2])):
+        with pytest.raises(ModelUnavailable) as error:
+            ask(TextEmbedder(f"{checkpoint}#fast"))
+        assert str(error.value) == (
+            f"model '{checkpoint}' cannot be had at speed fast: [Errno 17] File exists: '{tmp_path / 'file'}'; "
+            "without it, use --speed accurate"
+        )
 
 
 def test_half_precision_keeps_the_promise_and_leaves_the_original_as_it_was(checkpoint, original, monkeypatch):
@@ -169,9 +247,53 @@ def test_half_precision_keeps_the_promise_and_leaves_the_original_as_it_was(chec
     assert "accurate: float16, mean cosine " in said
 
 
-def test_a_model_with_a_prompt_of_its_own_stays_in_torch(checkpoint, tmp_path):
-    import shutil
+@pytest.fixture
+def heard():
+    """What transformers says aloud."""
+    import logging
 
+    from transformers.utils.logging import add_handler, remove_handler
+
+    said = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())
+    add_handler(handler)
+    yield said
+    remove_handler(handler)
+
+
+def test_what_transformers_warns_of_while_a_model_is_exported_is_not_heard(checkpoint, tmp_path, heard):
+    from transformers.utils.logging import get_logger
+
+    from indexer.embedders.exported import export
+    from indexer.embedders.models import load_model
+
+    model, _ = load_model(str(checkpoint))
+    words = model[0].model.embeddings
+    words.register_forward_pre_hook(lambda *given: get_logger("transformers.bert").warning("a detail"))
+    export(model, tmp_path, int8=False)
+    assert heard == []
+    model.encode(["case"])
+    assert heard == ["a detail"]
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_weights_nobody_needs_are_no_news_but_weights_made_up_are(checkpoint, tmp_path, heard, missing):
+    from safetensors.numpy import load_file, save_file
+
+    from indexer.embedders.models import load_model
+
+    folder = shutil.copytree(checkpoint, tmp_path / "model")
+    (file,) = folder.rglob("model.safetensors")
+    weights = load_file(file) | {"embeddings.of_old": np.zeros(3, dtype=np.float32)}
+    if missing:
+        weights.pop("embeddings.word_embeddings.weight")
+    save_file(weights, file, {"format": "pt"})
+    load_model(str(folder))
+    assert [("LOAD REPORT" in said, "MISSING" in said) for said in heard] == [(True, True)] * missing
+
+
+def test_a_model_with_a_prompt_of_its_own_stays_in_torch(checkpoint, tmp_path):
     prompted = shutil.copytree(checkpoint, tmp_path / "prompted")
     config = prompted / "config_sentence_transformers.json"
     settings = json.loads(config.read_text())
@@ -189,9 +311,64 @@ def test_the_balanced_tier_reads_only_the_first_words(checkpoint, monkeypatch):
     assert "balanced: int8 weights in OpenVINO, mean cosine " in said
 
 
+@pytest.mark.parametrize("half", [False, True])
+def test_in_torch_the_balanced_tier_reads_only_the_first_words_too(checkpoint, monkeypatch, half):
+    from indexer.embedders.models import load_model
+    from indexer.embedders.tiers import TIERS, Tier
+
+    model, _ = load_model(str(checkpoint))
+    monkeypatch.setattr("indexer.embedders.choosing.load_model", lambda name: (model, "made here"))
+    monkeypatch.setitem(TIERS, "balanced", Tier(("half",) if half else (), on_gpu=(), max_tokens=5))
+    vectors, said = embed(f"{checkpoint}#balanced", ["clear case for the lamp", "clear case for"])
+    np.testing.assert_allclose(vectors[0], vectors[1], atol=2e-3)
+    assert ("float16" in said) == half
+    assert model.max_seq_length == 16
+    whole = model.encode(["clear case for the lamp", "clear case for"])
+    assert whole[0] @ whole[1] < 0.99
+
+
+def test_a_model_without_a_longest_text_is_left_alone_in_the_balanced_tier(checkpoint, tmp_path):
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer
+
+    words = Tokenizer.from_file(str(next(checkpoint.rglob("tokenizer.json"))))
+    SentenceTransformer(modules=[StaticEmbedding(words, embedding_dim=8)], device="cpu").save(str(tmp_path / "table"))
+    vectors, said = embed(f"{tmp_path / 'table'}#balanced", ["red " * 40, "red"])
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert "balanced: PyTorch on cpu; not faster, for " in said
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tables_of_two_teachers_who_differ_by_rounding_agree(checkpoint, tmp_path, seed):
+    from indexer.embedders.models import load_model
+    from indexer.embedders.static import StaticEngine, distil
+
+    draw = np.random.default_rng(seed)
+    taught = (
+        draw.normal(size=(5 + len(WORDS), 64)) * np.geomspace(1, 0.1, 64) @ np.linalg.qr(draw.normal(size=(64, 64)))[0]
+    )
+    taught /= np.linalg.norm(taught, axis=1, keepdims=True)
+    rounded = taught + draw.normal(size=taught.shape) * 0.005
+
+    class Teacher:
+        def __init__(self, vectors):
+            self.vectors = vectors
+
+        def embed_tokens(self, tokens):
+            return self.vectors[[ids[1] for ids in tokens]]
+
+    embedded = []
+    for number, vectors in enumerate((taught, rounded)):
+        (tmp_path / str(number)).mkdir()
+        distil(load_model(str(checkpoint))[0], Teacher(vectors), tmp_path / str(number))
+        embedded.append(StaticEngine(tmp_path / str(number)).embed(TEXTS))
+    assert np.einsum("ij,ij->i", *embedded).min() > 0.98
+
+
 def test_the_fast_tier_keeps_the_dimension_and_gives_the_same_vectors_again(checkpoint, monkeypatch):
     vectors, said = embed(f"{checkpoint}#fast")
-    assert vectors.shape == (len(TEXTS), 64) or vectors.shape == (len(TEXTS), 5 + len(WORDS))
+    assert vectors.shape == (len(TEXTS), 64)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert "fast: distilled to one vector a token, " in said
     no_torch(monkeypatch)
@@ -273,7 +450,7 @@ def test_the_loss_agrees_with_counting_by_hand(seed):
 
 def test_the_loss_of_one_text_knows_no_neighbours():
     vectors = np.ones((1, 1), dtype=np.float32)
-    assert str(measure_loss(vectors, vectors, same_space=True)) == "mean cosine 1.0000 (measured on 1 texts)"
+    assert str(measure_loss(vectors, vectors, same_space=True)) == "mean cosine 1.0000 (measured on 1 text)"
 
 
 def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
@@ -306,6 +483,16 @@ def test_what_was_half_made_is_thrown_away_and_made_again(monkeypatch, tmp_path)
     assert [file.name for file in kept("key", broken).iterdir()] == ["whole"]
 
 
+def test_what_a_killed_process_left_half_made_is_swept_after_a_day(monkeypatch, tmp_path):
+    monkeypatch.setenv("ASSORT_CACHE", str(tmp_path))
+    for name in (".making-old", ".making-new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "half").touch()
+    os.utime(tmp_path / ".making-old", (0, time.time() - 25 * 3600))
+    kept("key", lambda folder: None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".making-new", "key"]
+
+
 def test_of_two_processes_that_make_the_same_the_first_wins(monkeypatch, tmp_path):
     monkeypatch.setenv("ASSORT_CACHE", str(tmp_path))
 
@@ -336,9 +523,12 @@ def test_a_collection_remembers_its_tier_for_indexing_and_searching(checkpoint, 
     refused = assort("index", str(file), "--speed", "accurate")
     assert refused.exit_code == 1
     assert refused.stderr.splitlines()[-1] == (
-        f"Error: collection 'products' was made with text model '{checkpoint}#fast', got '{checkpoint}': use "
-        f"--text-model {checkpoint}#fast, or index into another --collection; vectors of two kinds cannot be compared"
+        f"Error: collection 'products' was made with text model '{checkpoint}#fast', got '{checkpoint}': leave "
+        "--speed and ASSORT_SPEED away, or use --speed fast, or index into another --collection; vectors of two kinds "
+        "cannot be compared"
     )
+    other = assort("index", str(file), "--text-model", "who/what")
+    assert f", got 'who/what': use --text-model {checkpoint}#fast, or index into" in other.stderr
     no_torch(monkeypatch)
     found = assort("search", "phone red", "--json", "--limit", "1")
     assert [hit["product_id"] for hit in json.loads(found.stdout)] == ["A"]

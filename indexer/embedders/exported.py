@@ -6,6 +6,7 @@ that no calibration texts are needed and a text's vector does not depend on its 
 """
 
 import json
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -196,16 +197,16 @@ def _traced(model: Any) -> Any:
 @contextmanager
 def _unwarned() -> Iterator[None]:
     """Silence the tracer and transformers, which warn of what may go wrong: texts will tell whether it did."""
-    from transformers.utils import logging
+    from transformers.utils.logging import get_verbosity, set_verbosity
 
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
+    verbosity = get_verbosity()
+    set_verbosity(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.set_verbosity(verbosity)
+        set_verbosity(verbosity)
 
 
 def _round_weights(graph: Any) -> None:

@@ -50,8 +50,10 @@ class OriginalEngine:
     def _cut(self) -> Iterator[None]:
         """Let the model cut texts at `max_tokens` inside the `with` block; other engines may share it."""
         own = self._model.max_seq_length
-        if self._max_tokens:
-            self._model.max_seq_length = min(self._max_tokens, own or self._max_tokens)
+        if not self._max_tokens or not isinstance(own, int) or own <= self._max_tokens:
+            yield  # nothing to cut, or a model that takes any length and cannot be told otherwise
+            return
+        self._model.max_seq_length = self._max_tokens
         try:
             yield
         finally:
