@@ -24,7 +24,7 @@ SAMPLE = 500
 """Rows searched exactly to learn how many cells the recall asked for takes."""
 
 BLOCK = 65_536
-"""Rows a thread searches at once: bounds memory."""
+"""Rows a thread searches at once, at most: bounds memory."""
 
 PAIRS = 1 << 22
 """Pairs a thread compares at once: bounds memory where one cell holds a multitude."""
@@ -76,15 +76,17 @@ class InvertedFile:
         similarities = np.full((len(queries), k), -np.inf, dtype=np.float32)
         rows = np.full((len(queries), k), -1, dtype=np.int64)
 
+        size = min(BLOCK, -(-len(queries) // cpu_count()))
+
         def search_block(start: int) -> None:
-            block = slice(start, start + BLOCK)
+            block = slice(start, start + size)
             row, member, similarity = self._compared(queries[block], near[block], k)
             place = np.arange(len(row)) - np.searchsorted(row, row)
             similarities[block][row, place], rows[block][row, place] = similarity, member
 
         # Blocks run side by side, each on one core: numpy releases the interpreter while it computes.
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(cpu_count()) as threads:
-            list(threads.map(search_block, range(0, len(queries), BLOCK)))
+            list(threads.map(search_block, range(0, len(queries), size)))
         return similarities, rows
 
     def _ranked(self, queries: NDArray[np.float32], homes: NDArray[np.int64]) -> NDArray[np.int32]:

@@ -32,6 +32,9 @@ SCALING = ("index", "take", "cluster")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is asked for; 0 when all of it ran, 1 when a stage of ours failed."""
     asked = options().parse_args(arguments)
+    if asked.table and not asked.table.parent.is_dir():
+        print(f"'{asked.table.parent}' is no folder: give --table a file in one that is there", file=sys.stderr)
+        return 2
     if asked.contender:
         return one(Work(asked.work, asked.products[0]), asked.only[0], asked.contender)
     rows = json.loads(asked.json.read_text())["rows"] if asked.json.exists() and not asked.again else []
@@ -44,8 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             here = [row for row in rows if (row["stage"], row["products"]) == (stage, products)]
             if here and not asked.only and not any("failed" in row for row in here if row["contender"] == OURS):
                 continue
-            rows = [row for row in rows if (row["stage"], row["products"]) != (stage, products)]
-            rows += measured(asked, work, stage, peers=whole and not asked.no_peers)
+            new = measured(asked, work, stage, peers=whole and not asked.no_peers)
+            rows = [row for row in rows if not any(same(row, other) for other in new)] + new
             made_with = setup(asked.seed, asked.vectors)
             asked.json.write_text(json.dumps({"setup": made_with, "rows": rows}, indent=2) + "\n")
     written = json.loads(asked.json.read_text())
@@ -65,7 +68,13 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, default=Path("benchmark_scale.json"), help="figures, read and written")
     parser.add_argument("--table", type=Path, help="write the page here, and scaling.png beside it")
     parser.add_argument("--notes", type=Path, default=Path("docs/benchmarks_notes.md"), help="text that ends the page")
-    parser.add_argument("--only", nargs="+", choices=STAGES, metavar="STAGE", help=f"of {', '.join(STAGES)}")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=STAGES,
+        metavar="STAGE",
+        help=f"measure these again: {', '.join(STAGES)}; most need what those before them left in --work",
+    )
     parser.add_argument("--no-peers", action="store_true", help="measure this project alone")
     parser.add_argument("--again", action="store_true", help="measure what is in the JSON already, too")
     parser.add_argument("--repeats", type=int, default=1, help="of stages that change nothing (default 1)")
@@ -96,6 +105,11 @@ def measured(asked: argparse.Namespace, work: Work, stage: str, *, peers: bool) 
         {"stage": stage, "contender": contender, "products": work.products, **summary(found)}
         for contender, found in runs.items()
     ]
+
+
+def same(row: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Say whether two rows are of one contender in one stage at one size."""
+    return all(row[name] == other[name] for name in ("stage", "contender", "products"))
 
 
 def run(asked: argparse.Namespace, work: Work, stage: str, contender: str) -> dict[str, Any]:

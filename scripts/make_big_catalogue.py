@@ -2,8 +2,8 @@
 """Invent a catalogue as large as you like, and vectors for it, to see how this project copes with size.
 
 The catalogue is `assort sample`'s, streamed to disk: phones and accessories, links that follow popularity (a power law)
-within families of products, hubs, products nobody has bought, dirty lines. Vectors lie beside it, one row a product of
-truth.csv, and the keys of their texts. --vectors drawn scatters them around the embeddings of real wordings, nearer
+within families of products, hubs, products nobody has bought, dirty lines. Vectors may lie beside it, one row a product
+of truth.csv, and the keys of their texts. --vectors drawn scatters them around the embeddings of real wordings, nearer
 the closer two products are related, so that clustering can be measured at sizes whose embedding would take hours;
 --vectors embedded embeds the titles and descriptions themselves at --speed.
 
@@ -62,7 +62,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("folder", type=Path, help="where catalogue.jsonl.gz, truth.csv and vectors.npy go")
     parser.add_argument("--products", type=int, default=590_000, help="default: 590,000, as in Amazon's phones of 2018")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--vectors", choices=["none", "drawn", "embedded"], default="none")
+    parser.add_argument("--vectors", choices=["none", "drawn", "embedded"], default="none", help="default: none")
     parser.add_argument("--text-model", default=TextEmbedder().name)
     parser.add_argument("--speed", choices=SPEEDS, default="fast", help="of embedding; default: fast")
     return parser

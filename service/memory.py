@@ -146,7 +146,7 @@ def check_indexing(products: int, model: float, limit: int | None) -> None:
     if limit is not None and least > limit:
         raise ValueError(
             f"max memory must be at least {in_words(least)} to index about {products:,} products, "
-            f"got {in_words(limit)}: give more, or --speed fast, whose model is small"
+            f"got {in_words(limit)}: give more; a smaller model needs less"
         )
 
 

@@ -5,7 +5,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .memory import CLUSTERING, HELD, INDEXING, VECTORS, Size, check_indexing, clustering_bytes, in_words, must_map
+from .memory import (
+    CLUSTERING,
+    HELD,
+    INDEXING,
+    MODEL_BYTES,
+    VECTORS,
+    Size,
+    check_indexing,
+    clustering_bytes,
+    in_words,
+    must_map,
+)
 from .rehearsal import Rehearsal
 from .runs import KINDS
 
@@ -134,7 +145,7 @@ def predict(rehearsal: Rehearsal, total: int, *, neighbours: int, cores: int, li
     share = max(total, rehearsal.lines) / rehearsal.lines
     size = Size(round(rehearsal.products * share), rehearsal.dim, rehearsal.links, neighbours)
     mapped = must_map(size, KINDS, limit)
-    check_indexing(size.products, rehearsal.model, limit)
+    check_indexing(size.products, max(rehearsal.model, MODEL_BYTES), limit)
     stages = tuple(
         Predicted(
             stage.name,

@@ -232,8 +232,9 @@ def test_a_cache_that_cannot_be_written_is_named_before_the_first_vector_too(che
         with pytest.raises(ModelUnavailable) as error:
             ask(TextEmbedder(f"{checkpoint}#fast"))
         assert str(error.value) == (
-            f"model '{checkpoint}' cannot be had at speed fast: [Errno 17] File exists: '{tmp_path / 'file'}'; "
-            "without it, use --speed accurate"
+            f"model '{checkpoint}' cannot be had at speed fast: the cache '{tmp_path / 'file'}' cannot be written "
+            "(File exists): give ASSORT_CACHE a folder that you may write to, with some 100 MB of room; "
+            "mend that, or index with --speed accurate into another --collection"
         )
 
 
@@ -391,7 +392,7 @@ def test_without_model2vec_the_fast_tier_names_the_package(checkpoint, monkeypat
         embed(f"{checkpoint}#fast")
     assert str(error.value) == (
         f"model '{checkpoint}' cannot be had at speed fast: the package model2vec is missing: pip install model2vec; "
-        "without it, use --speed accurate"
+        "mend that, or index with --speed accurate into another --collection"
     )
 
 

@@ -52,20 +52,28 @@ def kept(key: str, make: Callable[[Path], None]) -> Path:
         OSError: If the cache cannot be written.
     """
     folder = cache_folder() / key
-    if folder.is_dir():
-        return folder
+    try:
+        if not folder.is_dir():
+            _fill(folder, make)
+    except OSError as error:
+        if not folder.is_dir():  # else another process was first, and what it made is as good
+            raise OSError(
+                f"the cache '{folder.parent}' cannot be written ({error.strerror or error}): "
+                "give ASSORT_CACHE a folder that you may write to, with some 100 MB of room"
+            ) from error
+    return folder
+
+
+def _fill(folder: Path, make: Callable[[Path], None]) -> None:
+    """Make a folder whole or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     _sweep(folder.parent)
     part = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
     try:
         make(part)
         part.rename(folder)
-    except OSError:
-        if not folder.is_dir():  # else another process was first, and what it made is as good
-            raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return folder
 
 
 def loaded(key: str, make: Callable[[Path], None], load: Callable[[Path], Loaded]) -> Loaded:

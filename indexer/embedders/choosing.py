@@ -173,5 +173,5 @@ class EngineChoice:
     def _unavailable(self, refusals: Sequence[str]) -> ModelUnavailable:
         return ModelUnavailable(
             f"model '{self._model}' cannot be had at speed {self._speed}: {'; '.join(refusals)}; "
-            "without it, use --speed accurate"
+            "mend that, or index with --speed accurate into another --collection"
         )

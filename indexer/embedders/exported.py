@@ -59,7 +59,10 @@ def export(model: Any, folder: Path, *, int8: bool) -> None:
     graph = _traced(model)
     if int8:
         _round_weights(graph)
-    openvino.save_model(graph, folder / _GRAPH, compress_to_fp16=not int8)
+    try:
+        openvino.save_model(graph, folder / _GRAPH, compress_to_fp16=not int8)
+    except RuntimeError as error:  # all that OpenVINO says of a full disk is that a stream failed
+        raise OSError(f"OpenVINO cannot write there: {str(error).strip().splitlines()[-1]}") from error
     (folder / _TOKENIZER).write_text(tokenizer.backend_tokenizer.to_str(), encoding="utf-8")
     facts = {
         "dim": model.get_embedding_dimension(),

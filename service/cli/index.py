@@ -195,6 +195,7 @@ def index(
         progress_bar("indexing", total or None, quiet=quiet) as progress,
     ):
         model = settled_name(text_model, speed, store.records.settings().text_model, DEFAULT_MODEL)
+        note("making the model ready; the first time that takes half a minute", quiet=quiet)
         embedder = TextEmbedder(model, on_load=lambda origin: note(f"embedding with {origin}", quiet=quiet))
         summary = index_products(
             catalogues,

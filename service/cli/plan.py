@@ -42,7 +42,7 @@ def plan(
 ) -> None:
     """Predict time, memory and disk of `index` and `cluster all` on this machine, as if the store were empty.
 
-    The first lines go through a whole run in a temporary store; that takes half a minute.
+    The first lines go through a whole run in a temporary store; that takes about a minute.
 
     \b
     Example:
