@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark_scale_inputs import Work, peak_gb
+from benchmark_scale_inputs import Work, peak_gb, private_peak
 from benchmark_scale_peers import PEERS
 from benchmark_scale_stages import STAGES
 from benchmark_scale_table import page, plot, setup
@@ -88,8 +88,9 @@ def options() -> argparse.ArgumentParser:
 def one(work: Work, stage: str, contender: str) -> int:
     """Be the process of one contender: print its figures as the last line of stdout."""
     run = STAGES[stage] if contender == OURS else PEERS[stage][contender]
-    figures = run(work)
-    print(json.dumps({"peak_gb": peak_gb(), **figures}))
+    with private_peak() as private:
+        figures = run(work)
+    print(json.dumps({"peak_gb": peak_gb(), "private_gb": private[0], **figures}))
     return 0
 
 

@@ -6,9 +6,11 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from graph.shoppers import Links
+from service.memory import private_bytes
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -130,6 +133,24 @@ def peak_gb() -> float:
     """Most memory this process held, or one of its children, in GB."""
     most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return most * (1 if sys.platform == "darwin" else 1024) / 1e9
+
+
+@contextmanager
+def private_peak() -> Iterator[list[float]]:
+    """Watch the memory of this process that the system cannot take back; yields a list of one: the most, in GB."""
+    most, done = [0.0], Event()
+
+    def watch() -> None:
+        while not done.wait(0.1):
+            most[0] = max(most[0], private_bytes() / 1e9)
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield most
+    finally:
+        done.set()
+        watcher.join()
 
 
 def folder_gb(folder: Path) -> float:

@@ -134,3 +134,17 @@ def test_a_contender_that_fails_is_a_row_that_says_so(script, tmp_path, capsys):
     arguments = ["--products", "9", "--work", str(tmp_path), "--json", str(figures), "--only", "knn", "--no-peers"]
     assert main(arguments) == 1
     assert [row["failed"] for row in json.loads(figures.read_text())["rows"]] == ["ended with exit status 1"]
+
+
+def test_private_memory_is_watched_while_it_is_held(script):
+    inputs = script("benchmark_scale_inputs")
+    if not inputs.private_bytes():
+        pytest.skip("this system does not say what memory is private")
+    before = inputs.private_bytes() / 1e9
+    with inputs.private_peak() as peak:
+        held = np.ones(50_000_000, np.int8)
+        deadline = 200
+        while peak[0] < before + 0.04 and deadline:
+            np.sort(held[:1_000_000])
+            deadline -= 1
+    assert peak[0] > before + 0.04
