@@ -1,18 +1,17 @@
 """What is written down: the setup, and each stage's time as a share of what the device can do."""
 
 import platform
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 from benchmark_gpu_timing import Figure, Row
+from benchmark_setup import processor, versions
 
 _DISTRIBUTIONS = (
     "torch", "faiss-cuda", "faiss-gpu", "faiss-gpu-cu12", "faiss-cpu", "transformers", "igraph", "numpy",
@@ -25,9 +24,9 @@ def setup(device: str, *, repeats: int, model: Path | None) -> dict[str, str]:
     return {
         "date": date.today().isoformat(),
         **(_card() if device == "cuda" else {}),
-        "CPU": _cpu(),
+        "CPU": processor(),
         "Python": platform.python_version(),
-        **{name: found for name in _DISTRIBUTIONS if (found := _version(name))},
+        **versions(_DISTRIBUTIONS),
         "text model": str(model.name if model else "MiniLM's architecture, random weights"),
         "repeats": str(repeats),
     }
@@ -144,18 +143,3 @@ def _card() -> dict[str, str]:
         "driver": driver or "unknown",
         "CUDA": str(torch.version.cuda),
     }
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return ""
-
-
-def _cpu() -> str:
-    """Name the processor, as Linux tells it; elsewhere its architecture."""
-    facts = Path("/proc/cpuinfo")
-    text = facts.read_text(encoding="utf-8") if facts.exists() else ""
-    names: list[str] = re.findall(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    return f"{names[0]} x {len(names)}" if names else platform.machine()

@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from benchmark_quality_cases import Case
+from benchmark_setup import processor, versions
 
 _DISTRIBUTIONS = (
     "assort", "faiss-cpu", "qdrant-edge-py", "sentence-transformers", "torch", "leidenalg", "igraph", "numpy",
@@ -53,11 +52,11 @@ def setup(model: str, seed: int) -> dict[str, str]:
     """Say what the figures were made with."""
     return {
         "date": date.today().isoformat(),
-        "cpu": _cpu(),
+        "cpu": processor(),
         "python": platform.python_version(),
         "model": model,
         "seed": str(seed),
-        **{name: found for name in _DISTRIBUTIONS if (found := _version(name))},
+        **versions(_DISTRIBUTIONS),
     }
 
 
@@ -123,18 +122,3 @@ def shown(value: float) -> str:
     size = abs(value)
     digits = 3 if size >= 0.1 or size == 0 else 4 if size >= 0.01 else 5
     return re.sub(r"^(-?)0\.", r"\1.", f"{value:.{digits}f}")
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return ""
-
-
-def _cpu() -> str:
-    """Name the processor, as Linux tells it; elsewhere its architecture."""
-    facts = Path("/proc/cpuinfo")
-    text = facts.read_text(encoding="utf-8") if facts.exists() else ""
-    names: list[str] = re.findall(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    return f"{names[0]} x {len(names)}" if names else platform.machine()

@@ -4,11 +4,11 @@ import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from benchmark_scale_inputs import cores
+from benchmark_setup import processor, versions
 
 Row = Mapping[str, Any]
 OURS = "assort"
@@ -250,23 +250,8 @@ def setup(seed: int, vectors: str) -> dict[str, str]:
     """Say what the figures were made with."""
     return {
         "date": date.today().isoformat(),
-        "processor": f"{_cpu()}, {cores()} cores",
+        "processor": f"{processor()}, {cores()} to use",
         "python": platform.python_version(),
         "catalogue": f"invented, seed {seed}, vectors {vectors}",
-        "versions": ", ".join(f"{name} {found}" for name in _DISTRIBUTIONS if (found := _version(name))),
+        "versions": ", ".join(f"{name} {found}" for name, found in versions(_DISTRIBUTIONS).items()),
     }
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""

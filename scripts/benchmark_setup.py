@@ -1,0 +1,26 @@
+"""What every benchmark says of the machine and the packages its figures were made with."""
+
+import platform
+import re
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+
+def processor() -> str:
+    """Name the processor, as Linux tells it; elsewhere its architecture."""
+    facts = Path("/proc/cpuinfo")
+    text = facts.read_text(encoding="utf-8") if facts.exists() else ""
+    names: list[str] = re.findall(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return f"{names[0]} x {len(names)}" if names else platform.machine()
+
+
+def versions(distributions: Iterable[str]) -> dict[str, str]:
+    """Give the versions of those of these packages that are installed."""
+    found = {}
+    for name in distributions:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
