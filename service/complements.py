@@ -32,7 +32,7 @@ _WORDS: Mapping[Why, tuple[str, str]] = {
 
 def complement_payloads(
     ranker: ComplementRanker, ids: list[str], identity: NDArray[np.int64], progress: Done = lambda done: None
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[int, str]]:
     """Rank the complements of every product and write them as text, as many blocks at once as there are cores.
 
     Args:
@@ -42,21 +42,21 @@ def complement_payloads(
         progress: Called with the number of products ranked, block by block.
 
     Yields:
-        Product id and complements, JSON that `kept_complements` reads; products that are linked follow each other.
+        Row number and complements, JSON that `kept_complements` reads; products that are linked follow each other.
     """
     groups = np.where(identity < 0, identity.max(initial=-1) + 1 + np.arange(len(ids)), identity)
     names = np.array(ids, dtype=object)
     order = ranker.order()
     workers = cpu_count()
 
-    def ranked(start: int) -> list[tuple[str, str]]:
+    def ranked(start: int) -> list[tuple[int, str]]:
         rows = order[start : start + _BLOCK]
         answers = ranker.rank(rows, KEPT_ANY, more_new=KEPT_NEW, apart=[groups])
-        return list(zip(names[rows].tolist(), _texts(answers, names), strict=True))
+        return list(zip(rows.tolist(), _texts(answers, names), strict=True))
 
     # Ranking leaves the interpreter free most of the time, so threads do, and the links are in memory once.
     with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[list[tuple[str, str]]]] = deque()
+        waiting: deque[Future[list[tuple[int, str]]]] = deque()
         for start in range(0, len(order), _BLOCK):
             waiting.append(pool.submit(ranked, start))
             if len(waiting) > 2 * workers:

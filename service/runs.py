@@ -186,19 +186,26 @@ def _write(
 ) -> int:
     """Write labels between two marks, so that a run cut short shows; then complements.
 
-    The label `complementary` counts as unfinished until the complements beside it are written too.
+    The label `complementary` counts as unfinished until the complements beside it are written too. In a first run,
+    where there is nothing to read yet, labels and complements are written together.
     """
     settings = store.records.settings()
     unfinished = tuple(name for name in LABELS if name in labels or name in settings.unfinished)
     store.records.save_settings(replace(settings, unfinished=unfinished))
-    n = len(catalogue.ids)
+    ids, n = catalogue.ids, len(catalogue.ids)
+    identity = labels.get("identity", catalogue.labels["identity"])
+    if ranker is not None and not settings.labels:
+        with bar("ranking complements", n) as done:
+            store.set_first_results(ids, labels, complement_payloads(ranker, ids, identity, done))
+        _finish(store, list(labels), run_id)
+        return n
     with bar("writing labels", n) as done:
-        written = store.set_labels(catalogue.ids, labels, catalogue.labels, done)
+        written = store.set_labels(ids, labels, catalogue.labels, done)
     _finish(store, [name for name in labels if name != "complementary" or ranker is None], run_id)
     if ranker is not None:
-        identity = labels.get("identity", catalogue.labels["identity"])
         with bar("ranking complements", n) as done:
-            store.set_complements(complement_payloads(ranker, catalogue.ids, identity, done))
+            ranked = complement_payloads(ranker, ids, identity, done)
+            store.set_complements((ids[row], text) for row, text in ranked)
         _finish(store, ["complementary"], run_id)
     return written
 

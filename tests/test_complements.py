@@ -204,8 +204,9 @@ def test_linked_products_lie_near_in_the_order_of_ranking():
 
 def test_ranked_complements_are_read_back_from_their_texts():
     ids = ["phone", "look-alike", "case", "cable", "charger", 'the "other" phone']
-    found = dict(complement_payloads(phone_ranker(), ids, np.array([-1, -1, 7, 7, -1, -1])))
-    assert set(found) == set(ids)
+    ranked = dict(complement_payloads(phone_ranker(), ids, np.array([-1, -1, 7, 7, -1, -1])))
+    assert set(ranked) == set(range(len(ids)))
+    found = {ids[row]: text for row, text in ranked.items()}
     answers = phone_ranker().rank(rows(0), 5)
     kept = list(kept_complements({COMPLEMENTS: found["phone"]}))
     assert kept == [
@@ -223,7 +224,7 @@ def test_texts_follow_the_order_of_ranking_and_every_block_is_reported(monkeypat
     ranker = ComplementRanker(random_links(n, 300, rng), Links.none(), Links.none(), n)
     ids, done = [f"P{i}" for i in range(n)], []
     found = list(complement_payloads(ranker, ids, np.arange(n), done.append))
-    assert [i for i, _ in found] == [ids[row] for row in ranker.order()]
+    assert [row for row, _ in found] == ranker.order().tolist()
     assert done == [7] * 8 + [4]
 
 

@@ -15,6 +15,7 @@ from service.rehearsal import Rehearsal, rehearse
 from service.runs import KINDS, ClusterOptions
 
 STEPS = [stage.name for stage in STAGES]
+FIRST_RUN = [name for name in STEPS if name != "writing labels"]  # done with the complements where there are any
 
 
 def rehearsed(**seconds):
@@ -154,10 +155,10 @@ def test_a_rehearsal_times_every_step_of_a_run(tmp_path, embedder):
     found = rehearse(records, embedder, ClusterOptions(seed=0), total=60, text_fields=("title",))
     assert (found.lines, found.products, found.dim) == (60, 60, 32)
     assert found.links == 1.0  # the other one of each product leads elsewhere
-    assert set(STEPS) == set(found.seconds)
+    assert set(FIRST_RUN) == set(found.seconds)
     assert all(took >= 0 for took in found.seconds.values())
     assert found.disk["writing"] > 0
-    assert {found.name: 0 for found in STAGES}.keys() == found.disk.keys()
+    assert found.disk.keys() == found.seconds.keys()
 
 
 def test_a_catalogue_without_links_skips_what_they_are_for(tmp_path, embedder):
@@ -225,7 +226,7 @@ def test_plan_prints_a_line_for_each_stage_and_leaves_no_store(run, tmp_path):
     assert (done.exit_code, done.stderr) == (0, "")
     lines = [line.split("  ")[0].strip() or line.strip().split("  ")[0] for line in done.stdout.splitlines()]
     assert lines[0] == "stage"
-    assert set(STEPS) < set(lines)
+    assert set(FIRST_RUN) < set(lines)
     assert {"index, side by side", "cluster all", "40 products in all"} < set(lines)
     assert not (tmp_path / "store").exists()
 
@@ -233,7 +234,7 @@ def test_plan_prints_a_line_for_each_stage_and_leaves_no_store(run, tmp_path):
 def test_plan_prints_json(run):
     found = json.loads(run("plan", "shop.jsonl", "--json").stdout)
     assert found["products"] == 40
-    assert [stage["stage"] for stage in found["stages"]] == STEPS
+    assert [stage["stage"] for stage in found["stages"]] == FIRST_RUN
     assert found["seconds"] == pytest.approx(found["index_seconds"] + found["cluster_seconds"])
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from indexer.indexing import index_products
-from indexer.store import NewPoint, new_run, open_store, parse_condition, point_id
+from indexer.store import LABELS, NewPoint, new_run, open_store, parse_condition, point_id
 from indexer.store.block import BlockWriter
 from indexer.store.engine import Terms
-from indexer.store.rows import changed_labels
+from indexer.store.results import changed_labels
 
 
 @pytest.fixture
@@ -188,6 +188,25 @@ def test_only_complements_that_changed_are_written(filled, monkeypatch):
     monkeypatch.setattr(filled._engine, "set_payloads", written.extend)
     filled.set_complements([("P1", "C1"), ("P2", "C2"), ("nobody", "")])
     assert [payload["complements"] for _, payload in written] == ["C2"]
+
+
+def test_first_results_write_labels_and_complements_of_each_product_together(filled):
+    ids = ["P1", "P2", "C1"]
+    labels = {"identity": np.array([7, 8, 9]), "complementary": np.array([0, 0, 1])}
+    filled.set_first_results(ids, labels, [(2, "last"), (0, "first")])
+    keys = ("identity", "complementary", "complements")
+    kept = {i: [payload.get(key) for key in keys] for i, payload in filled.get(ids).items()}
+    assert kept == {"P1": [7, 0, "first"], "P2": [None, None, None], "C1": [9, 1, "last"]}
+    assert filled.get(["P1"])["P1"]["title"] == "nova x2 phone 64gb black"
+    filled.set_complements([("P1", "first"), ("C1", "changed")])  # knows what was written
+    assert filled.get(["C1"])["C1"]["complements"] == "changed"
+
+
+def test_a_new_collection_has_the_indexes_of_its_labels_already(filled, monkeypatch):
+    made = []
+    monkeypatch.setattr(type(filled._engine), "create_indexes", lambda engine, kinds: made.append(dict(kinds)))
+    filled.create(filled.dims())
+    assert made[0].items() >= dict.fromkeys(LABELS, "integer").items()
 
 
 def test_deleted_products_are_gone_and_unknown_ids_do_not_count(filled):

@@ -1,6 +1,6 @@
 """Products on their way in and out of a store."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -138,32 +138,6 @@ def as_rows(
         for key, column in columns.items():
             column.extend(found.payload.get(key) for found in page)
     return Embedded(ids, None if block is None else np.asarray(block.block(), dtype=np.float32), columns)
-
-
-def changed_labels(
-    ids: Sequence[str], labels: Mapping[str, NDArray[np.int64]], previous: Mapping[str, NDArray[np.int64]]
-) -> Iterator[tuple[list[str], Payload]]:
-    """Group the products whose labels changed by the labels they get: (point ids, payload) for each group.
-
-    Args:
-        ids: n product ids.
-        labels: Label name -> int64 (n,).
-        previous: The labels as stored, -1 where there is none; a name may be absent.
-    """
-    names = list(labels)
-    nothing = np.full(len(ids), -1, dtype=np.int64)
-    wanted = np.stack([labels[name] for name in names], axis=1)
-    stored = np.stack([previous.get(name, nothing) for name in names], axis=1)
-    changed = np.flatnonzero((wanted != stored).any(axis=1))
-    if len(changed) == 0:
-        return
-    # Equals side by side: `np.unique(axis=0)` says the same in ten times the time, for it sorts whole rows.
-    changed = changed[np.lexsort(wanted[changed].T[::-1])]
-    differs = (np.diff(wanted[changed], axis=0) != 0).any(axis=1)
-    starts = [0, *(np.flatnonzero(differs) + 1).tolist(), len(changed)]
-    rows = changed.tolist()
-    for values, start, end in zip(wanted[changed[starts[:-1]]].tolist(), starts, starts[1:], strict=False):
-        yield [point_id(ids[row]) for row in rows[start:end]], dict(zip(names, values, strict=True))
 
 
 def hit_of(point: Found, labels: Sequence[str], score: float | None) -> Hit:

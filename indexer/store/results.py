@@ -1,0 +1,81 @@
+"""What clustering runs found out about products, as payloads to set."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .engine import Found, Payload
+from .payload import COMPLEMENTS, COMPLEMENTS_HASH, complements_hash, point_id
+
+T = TypeVar("T")
+PayloadFor = tuple[list[str], Payload]
+"""Point ids and the keys to set on them."""
+
+
+def changed_labels(
+    ids: Sequence[str], labels: Mapping[str, NDArray[np.int64]], previous: Mapping[str, NDArray[np.int64]]
+) -> Iterator[tuple[list[str], Payload]]:
+    """Group the products whose labels changed by the labels they get: (point ids, payload) for each group.
+
+    Args:
+        ids: n product ids.
+        labels: Label name -> int64 (n,).
+        previous: The labels as stored, -1 where there is none; a name may be absent.
+    """
+    names = list(labels)
+    nothing = np.full(len(ids), -1, dtype=np.int64)
+    wanted = np.stack([labels[name] for name in names], axis=1)
+    stored = np.stack([previous.get(name, nothing) for name in names], axis=1)
+    changed = np.flatnonzero((wanted != stored).any(axis=1))
+    if len(changed) == 0:
+        return
+    # Equals side by side: `np.unique(axis=0)` says the same in ten times the time, for it sorts whole rows.
+    changed = changed[np.lexsort(wanted[changed].T[::-1])]
+    differs = (np.diff(wanted[changed], axis=0) != 0).any(axis=1)
+    starts = [0, *(np.flatnonzero(differs) + 1).tolist(), len(changed)]
+    rows = changed.tolist()
+    for values, start, end in zip(wanted[changed[starts[:-1]]].tolist(), starts, starts[1:], strict=False):
+        yield [point_id(ids[row]) for row in rows[start:end]], dict(zip(names, values, strict=True))
+
+
+def first_results(
+    ids: Sequence[str], labels: Mapping[str, NDArray[np.int64]], complements: Sequence[tuple[int, str]]
+) -> list[PayloadFor]:
+    """Put labels and complements of products together, one payload a product.
+
+    Args:
+        ids: n product ids.
+        labels: Label name -> int64 (n,).
+        complements: Row number and ranked complements of each product.
+    """
+    rows = [row for row, _ in complements]
+    columns = [labels[name][rows].tolist() for name in labels]
+    return [
+        ([point_id(ids[row])], dict(zip(labels, values, strict=True)) | _kept(text))
+        for (row, text), *values in zip(complements, *columns, strict=True)
+    ]
+
+
+def changed_complements(complements: Mapping[str, str], stored: Iterable[Found]) -> list[PayloadFor]:
+    """Pick the complements that changed, one payload a product.
+
+    Args:
+        complements: Point id -> ranked complements.
+        stored: Their points, with the fingerprint of what was ranked before.
+    """
+    wanted = {found.id: (_kept(complements[found.id]), found.payload.get(COMPLEMENTS_HASH)) for found in stored}
+    return [([i], payload) for i, (payload, before) in wanted.items() if payload[COMPLEMENTS_HASH] != before]
+
+
+def _kept(complements: str) -> Payload:
+    return {COMPLEMENTS: complements, COMPLEMENTS_HASH: complements_hash(complements)}
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Cut items into lists of at most `size`."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
