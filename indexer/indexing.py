@@ -115,7 +115,8 @@ def index_products(
         return summary
     if summary.new + summary.embedded + summary.updated and store.label_names():
         store.build_index()  # a first run leaves this to `cluster`: labels are written faster before the index is built
-    results = {name: getattr(summary, name) for name in summary.__slots__} | {"stages": stages.seconds}
+    counted = {name: getattr(summary, name) for name in summary.__slots__}
+    results = counted | {"rejected": dict(summary.rejected), "stages": stages.seconds}
     state: State = "failed" if summary.failure else "done"
     store.records.save_run(replace(run, state=state, seconds=time.monotonic() - started, results=results))
     return summary

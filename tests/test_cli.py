@@ -436,3 +436,13 @@ def test_products_without_a_title_are_said_to_stay_alone(run, tmp_path):
     (tmp_path / "a.csv").write_text("id,brand\n1,Shell\n2,Shell\n")
     run("index", "a.csv")
     assert "2 products have no title to know them by and stay alone" in run("cluster", "identity").stderr
+
+
+def test_info_is_readable_a_part_of_the_last_run_a_line(shop):
+    done = shop("info")
+    lines = done.stdout.splitlines()
+    assert "text_fields       title, description" in lines
+    assert "last_index" in lines
+    assert "  kind        index" in lines
+    assert "    new         3" in lines
+    assert "{" not in done.stdout

@@ -53,6 +53,7 @@ def test_rejected_lines_are_counted_by_reason_and_handed_on(store, embedder):
     summary = index_products(lines, store, embedder, on_rejected=kept.append)
     assert summary.rejected == {"not JSON": 2, "no product id": 1}
     assert [rejected.line for rejected in kept] == [1, 3, 4]
+    assert store.records.runs()[-1].results["rejected"] == summary.rejected
     assert summary.read == 4
     assert store.count() == 1
 

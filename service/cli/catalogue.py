@@ -44,7 +44,13 @@ def info(as_json: bool, location: str, collection: str, quiet: bool) -> None:
         described = describe(store)
     for run in described["cut_short"]:
         note(f"{run['kind']} run {run['run']} was cut short: the same command finishes it", quiet=quiet)
-    print_json(described) if as_json else print_fields(described)
+    if as_json:
+        print_json(described)
+    else:
+        made = {
+            name: f"{run['started']}, run {run['run']}" if run else "-" for name, run in described["labels"].items()
+        }
+        print_fields({**described, "labels": made})
 
 
 @click.command()

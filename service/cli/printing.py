@@ -42,11 +42,22 @@ def print_answers(answers: Sequence[Answer]) -> None:
     print_table(rows, columns)
 
 
-def print_fields(fields: Mapping[str, Any]) -> None:
-    """Print a description, a field a line."""
-    width = max(len(key) for key in fields)
+def print_fields(fields: Mapping[str, Any], indent: str = "") -> None:
+    """Print a description, a field a line, what has parts of its own indented below its name."""
+    width = max((len(key) for key in fields), default=0)
     for key, value in fields.items():
-        click.echo(f"{key.ljust(width)}  {_cell(value)}")
+        parts = value if isinstance(value, list | tuple) else [value]
+        if any(_nested(part) for part in parts):
+            click.echo(f"{indent}{key}")
+            for part in parts:
+                print_fields(part, f"{indent}  ")
+        else:
+            click.echo(f"{indent}{key.ljust(width)}  {_cell(value)}")
+
+
+def _nested(value: Any) -> bool:
+    """Say whether a part would not read well on one line."""
+    return isinstance(value, dict) and (len(value) > 2 or any(isinstance(item, dict) for item in value.values()))
 
 
 def _cell(value: Any) -> str:
