@@ -16,6 +16,7 @@ from scipy import sparse
 from .attributes import read_attributes
 from .candidates import pairs_in_cells, pairs_sharing_tokens, unique_pairs
 from .linkage import average_linkage
+from .pictures import Pictures, pairs_sharing_pictures, picture_scores
 from .tokens import IntArray, Kind, Tokens, read_tokens
 
 FloatArray = NDArray[np.float64]
@@ -56,6 +57,7 @@ def refine_identity(
     *,
     brands: Sequence[str] | None = None,
     sources: IntArray | None = None,
+    pictures: Pictures | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> IntArray:
     """Label every row with the product it is an offer of.
@@ -68,6 +70,7 @@ def refine_identity(
         cells: int64 (n,), from 0, the blocks that vectors are compared in, as k-means gives them.
         brands: n brands, empty where unknown; rows of two known brands are hardly one product.
         sources: int64 (n,), who offers the row, -1 where unknown; two rows of one known source are never one product.
+        pictures: Of the n rows; near-identical ones speak for one product, but no pair is joined by them alone.
         progress: Called with the number of pairs scored since it was last called.
 
     Returns:
@@ -81,12 +84,14 @@ def refine_identity(
         if given is not None and len(given) != n:
             raise ValueError(f"{name} must have one entry for each of the {n} vectors, got {len(given)}")
     tokens = read_tokens(titles)
-    first, second = _candidates(vectors, tokens, cells)
+    first, second = _candidates(vectors, tokens, cells, pictures)
     shops = np.full(n, -1) if sources is None else sources
     possible = _possible(first, second, shops, _generic_titles(titles))
     first, second = first[possible], second[possible]
     scores = pair_scores(vectors, tokens, first, second, progress=progress)
     scores += SOURCE_BONUS * ((shops[first] >= 0) & (shops[second] >= 0))
+    if pictures is not None:
+        scores += picture_scores(pictures, first, second)
     if brands is not None:
         makers = _makers(brands)
         scores -= BRAND_CONFLICT * ((makers[first] != makers[second]) & (makers[first] > 0) & (makers[second] > 0))
@@ -118,14 +123,20 @@ def _makers(brands: Sequence[str]) -> IntArray:
     return np.array([number_of[brand] for brand in brands], dtype=np.int64)
 
 
-def _candidates(vectors: NDArray[np.float32], tokens: Tokens, cells: IntArray) -> tuple[IntArray, IntArray]:
+def _candidates(
+    vectors: NDArray[np.float32], tokens: Tokens, cells: IntArray, pictures: Pictures | None
+) -> tuple[IntArray, IntArray]:
     """Pair the rows worth scoring; rows without a title are left out."""
     titled = np.diff(tokens.matrix.indptr) > 0
     by_token = pairs_sharing_tokens(tokens.matrix, neighbours=NEIGHBOURS, max_holders=MAX_HOLDERS)
     by_vector = pairs_in_cells(vectors, np.where(titled, cells, -1), neighbours=NEAR, nearby=NEARBY_CELLS)
-    return unique_pairs(
-        np.concatenate([by_token[0], by_vector[0]]), np.concatenate([by_token[1], by_vector[1]]), len(vectors)
-    )
+    found = [by_token, by_vector]
+    if pictures is not None:
+        first, second = pairs_sharing_pictures(pictures)
+        both = titled[first] & titled[second]
+        found.append((first[both], second[both]))
+    first, second = (np.concatenate(side) for side in zip(*found, strict=True))
+    return unique_pairs(first, second, len(vectors))
 
 
 def pair_scores(

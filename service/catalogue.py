@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from clustering.pictures import Pictures
 from graph.shoppers import Links
-from indexer.store import LABELS, ProductStore
+from indexer.store import LABELS, PICTURE_HASH, ProductStore
 
 from .progress import Done
 
@@ -31,6 +32,8 @@ class Catalogue:
         sources: int64 (n,), a number for each merchant, -1 where unknown; None when no product names one.
         links: Link name -> links between rows; those to products that are not in the store are left out.
         labels: Label name -> int64 (n,), as stored, -1 where there is none.
+        pictures: Image vectors, NaN where a product has no picture, and perceptual hashes; None when the store has none
+            at all.
     """
 
     ids: list[str]
@@ -40,10 +43,11 @@ class Catalogue:
     sources: Rows | None
     links: Mapping[str, Links]
     labels: Mapping[str, Rows]
+    pictures: Pictures | None = None
 
 
 def take_catalogue(store: ProductStore, progress: Done = lambda done: None, *, mapped: bool = False) -> Catalogue:
-    """Read all a clustering needs from a store, in one pass.
+    """Read all a clustering needs from a store, in one pass, and one more for pictures.
 
     Args:
         store: Filled by `index`.
@@ -80,7 +84,19 @@ def take_catalogue(store: ProductStore, progress: Done = lambda done: None, *, m
         _numbered(texts["source"]),
         {name: reader.links(rows) for name, reader in links.items()},
         {name: np.frombuffer(numbered, dtype=np.int64) for name, numbered in labels.items()},
+        _pictures(store, mapped=mapped),
     )
+
+
+def _pictures(store: ProductStore, *, mapped: bool) -> Pictures | None:
+    """Read what is known of the pictures, in the same order as all else."""
+    if "image" not in store.dims():
+        return None
+    block, hashes = store.block("image", memory_limit=0 if mapped else None, exact=True), array("Q")
+    for page in store.pages((PICTURE_HASH,), vector="image"):
+        block.add([found.vectors.get("image") for found in page])
+        hashes.extend(int(found.payload.get(PICTURE_HASH) or "0", 16) for found in page)
+    return Pictures(np.frombuffer(hashes, dtype=np.uint64), np.asarray(block.block(), dtype=np.float32))
 
 
 class _LinkReader:

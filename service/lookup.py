@@ -3,23 +3,31 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from indexer.embedders.terms import terms
 from indexer.embedders.text import TextEmbedder
 from indexer.store import (
     COMPLEMENTS,
     COMPLEMENTS_HASH,
+    IMAGE_HASH,
     LABELS,
     RECORD_HASH,
     SUPERSEDED,
     TEXT_HASH,
     Condition,
     Hit,
+    Nearest,
     ProductStore,
 )
+
+from .fusion import shares_of, similar_fused
+
+By = Literal["text", "image", "fused"]
 
 MAIN_LABELS = ("identity", "similarity", "complementary")
 _EXPORTED = ("title", "brand", "categories", "price", "image_urls")
@@ -62,16 +70,40 @@ def known_ids(store: ProductStore, product_ids: Sequence[str]) -> tuple[list[str
 
 
 def similar(
-    store: ProductStore, product_ids: Sequence[str], *, where: Sequence[Condition] = (), limit: int = 10
+    store: ProductStore,
+    product_ids: Sequence[str],
+    *,
+    by: By = "text",
+    weights: Mapping[str, float] | None = None,
+    where: Sequence[Condition] = (),
+    limit: int = 10,
 ) -> dict[str, list[Answer]]:
-    """Find the nearest products of each product by the meaning of its text.
+    """Find the nearest products of each product: by the meaning of its text, by its picture, or by both.
+
+    Args:
+        store: Where.
+        product_ids: Products asked about.
+        by: What they are compared by; `fused` is text and picture together.
+        weights: Kind of vector -> its weight, for `fused`; None for the store's own.
+        where: Conditions that all hold.
+        limit: Most products of each answer.
 
     Raises:
-        LookupError: If a product is not in the store.
-        ValueError: If the filter or the limit is wrong.
+        LookupError: If a product is not in the store, or has no such vector.
+        ValueError: If the filter, the limit or a weight is wrong.
     """
-    found = store.similar(product_ids, where=where, limit=limit)
+    if by == "fused":
+        found = similar_fused(store, product_ids, shares_of(store, weights), where=where, limit=limit)
+    else:
+        found = store.similar(product_ids, by=by, where=where, limit=limit)
     return {product_id: [Answer(hit) for hit in hits] for product_id, hits in found.items()}
+
+
+def like_vector(
+    store: ProductStore, vector: NDArray[np.float32], *, where: Sequence[Condition] = (), limit: int = 10
+) -> list[Answer]:
+    """Find the products whose pictures are nearest to a vector of the image model, float32 (dim,), of length 1."""
+    return [Answer(hit) for hit in store.search([Nearest(vector, "image")], where=where, limit=limit)]
 
 
 def search(
@@ -101,7 +133,9 @@ def search(
     if not model:
         raise LookupError(f"collection '{store.name}' holds no products: run `assort index CATALOGUE` first")
     (vector,) = (embedder or TextEmbedder(model)).embed([text])
-    return [Answer(hit) for hit in store.search(vector, terms(text), where=where, limit=limit)]
+    words = terms(text)
+    nearest = [Nearest(vector, "text"), *([Nearest(words, "terms")] if words.indices else [])]
+    return [Answer(hit) for hit in store.search(nearest, where=where, limit=limit)]
 
 
 def products(store: ProductStore, *, where: Sequence[Condition] = (), limit: int | None = 10) -> list[Answer]:
@@ -193,7 +227,7 @@ def show(store: ProductStore, product_id: str) -> dict[str, Any]:
     store.check_there([product_id], products)
     payload = products[product_id]
     readable = store.readable_labels()
-    hidden = {RECORD_HASH, TEXT_HASH, SUPERSEDED, COMPLEMENTS, COMPLEMENTS_HASH, *LABELS} - set(readable)
+    hidden = {RECORD_HASH, TEXT_HASH, IMAGE_HASH, SUPERSEDED, COMPLEMENTS, COMPLEMENTS_HASH, *LABELS} - set(readable)
     shown = {key: value for key, value in payload.items() if key not in hidden}
     for label in readable:
         if label in shown:

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from indexer.store import Point, ProductStore
 
+from .images import KEPT_FILES
+
 
 def push(source: ProductStore, target: ProductStore, *, progress: Callable[[int], None] = lambda written: None) -> int:
     """Copy every point and record of one store into another; what the target holds of the same ids is replaced.
@@ -36,6 +38,9 @@ def push(source: ProductStore, target: ProductStore, *, progress: Callable[[int]
         progress(len(page))
     for run in source.records.runs():
         target.records.save_run(run)
+    for name in KEPT_FILES:
+        if (content := source.records.file(name)) is not None:
+            target.records.save_file(name, content)
     target.records.save_settings(settings)
     target.build_index()
     return written

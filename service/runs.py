@@ -4,23 +4,27 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clustering.fused import fused_vectors, has_vector
 from clustering.identity import refine_identity
 from clustering.kmeans import identity_k, kmeans
 from clustering.stable import keep_numbers
 from graph import partitions
 from graph.communities import Implementation
 from graph.complements import ComplementRanker
+from graph.edges import Edges
 from graph.knn import RECALL, edges_from_knn, knn, knn_recall, turn_to
+from graph.modalities import Modality, merge
 from graph.shoppers import linked_rows
 from indexer.store import LABELS, ProductStore, new_run
 
 from .catalogue import LINK_NAMES, Catalogue, Rows, take_catalogue
 from .complements import complement_payloads
+from .fusion import shares_of
 from .memory import Size, giving_back, must_map
 from .progress import Bar, no_bar
 
@@ -28,6 +32,7 @@ KINDS = ("identity", "similarity", "complementary")
 DEFAULT_NEIGHBOURS = 15
 
 Say = Callable[[str], None]
+On = Literal["text", "fused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,9 @@ class ClusterOptions:
         complementary_resolution: The same for complementary clusters.
         leiden: Whose implementation of Leiden is used.
         max_memory: Bytes to stay below, mapped files not counted; None for no limit.
+        weights: Kind of vector -> how much it counts where they are fused; None for those chosen by `tune-fusion`, or
+            alike.
+        on: What identity's cells are cut by: texts, or texts and pictures fused.
     """
 
     seed: int
@@ -53,6 +61,8 @@ class ClusterOptions:
     complementary_resolution: float = partitions.COMPLEMENTARY_RESOLUTION
     leiden: Implementation = "igraph"
     max_memory: int | None = None
+    weights: Mapping[str, float] | None = None
+    on: On = "text"
 
 
 def cluster(
@@ -86,12 +96,14 @@ def cluster(
         if kind not in KINDS:
             raise ValueError(f"a kind of cluster is one of {', '.join(KINDS)}, got '{kind}'")
     started = time.monotonic()
-    run = new_run("cluster", {"kinds": list(kinds), **asdict(options)})
     bar, mapped = giving_back(bar), False
     if options.max_memory is not None:
         mapped = must_map(size_of(store, options.neighbours), kinds, options.max_memory)
     if mapped:
         say("the vectors lie in a temporary file, to stay below the limit")
+    pictured = "image" in store.dims() or options.weights is not None or options.on == "fused"
+    shares = shares_of(store, options.weights) if pictured else {"text": 1.0}
+    run = new_run("cluster", {"kinds": list(kinds), **asdict(replace(options, weights=shares))})
     with bar("reading the store", store.count()) as done:
         catalogue = take_catalogue(store, done, mapped=mapped)
     _check(options, len(catalogue.ids))
@@ -99,7 +111,7 @@ def cluster(
     results: dict[str, dict[str, Any]] = {}
     finished = False
     try:
-        results.update(_compute_and_write(store, catalogue, kinds, options, run.run_id, say, bar))
+        results.update(_compute_and_write(store, catalogue, kinds, options, shares, run.run_id, say, bar))
         del catalogue  # building the index takes memory, too
         with bar("building the vector index", None):
             store.build_index()
@@ -119,7 +131,7 @@ def size_of(store: ProductStore, neighbours: int) -> Size:
     """
     page = next(iter(store.pages(LINK_NAMES)))
     links = sum(len(found.payload.get(name, ())) for found in page for name in LINK_NAMES) / len(page)
-    return Size(store.count(), store.dims()["text"], links, neighbours)
+    return Size(store.count(), sum(store.dims().values()), links, neighbours)
 
 
 def _check(options: ClusterOptions, n: int) -> None:
@@ -142,12 +154,13 @@ def _compute_and_write(
     catalogue: Catalogue,
     kinds: Sequence[str],
     options: ClusterOptions,
+    shares: Mapping[str, float],
     run_id: str,
     say: Say,
     bar: Bar,
 ) -> dict[str, dict[str, Any]]:
     """Do what `cluster` says, apart from recording the run."""
-    clustering = _Clustering(catalogue, options, say, bar)
+    clustering = _Clustering(catalogue, options, shares, say, bar)
     labels: dict[str, Rows] = {}
     results: dict[str, dict[str, Any]] = {}
     for kind in kinds:
@@ -221,8 +234,11 @@ def _finish(store: ProductStore, names: Sequence[str], run_id: str) -> None:
 class _Clustering:
     """One run's computations; what two kinds of cluster need is computed once."""
 
-    def __init__(self, catalogue: Catalogue, options: ClusterOptions, say: Say, bar: Bar) -> None:
+    def __init__(
+        self, catalogue: Catalogue, options: ClusterOptions, shares: Mapping[str, float], say: Say, bar: Bar
+    ) -> None:
         self._catalogue, self._options, self._say, self._bar = catalogue, options, say, bar
+        self._shares = shares
         self._n = len(catalogue.ids)
         self._near: tuple[Rows, NDArray[np.float32]] | None = None
         self.ranker: ComplementRanker | None = None
@@ -236,7 +252,7 @@ class _Clustering:
             self._say(f"identity: {untitled:,} products have no title to know them by and stay alone")
         self._say(f"identity: k-means, {reason}")
         with self._bar("k-means", self._n) as done:
-            cells = kmeans(catalogue.vectors, k, seed=options.seed, progress=done)
+            cells = kmeans(self._cut_by(), k, seed=options.seed, progress=done)
         self._say(f"identity: k-means ran on the {cells.device.upper()}; now joining what is the same product")
         with self._bar("comparing pairs", None) as done:
             labels = refine_identity(
@@ -245,10 +261,18 @@ class _Clustering:
                 cells.labels,
                 brands=catalogue.brands,
                 sources=catalogue.sources,
+                pictures=catalogue.pictures,
                 progress=done,
             )
         results = {"k": k, "k_chosen": reason, "device": cells.device, "inertia": cells.inertia, **_sizes(labels)}
         return {"identity_cell": cells.labels, "identity": labels}, results
+
+    def _cut_by(self) -> NDArray[np.float32]:
+        """Give the vectors that cells are cut by."""
+        catalogue = self._catalogue
+        if self._options.on == "text" or catalogue.pictures is None:
+            return catalogue.vectors
+        return fused_vectors([catalogue.vectors, catalogue.pictures.vectors], list(self._shares.values()))
 
     def similarity(self) -> tuple[dict[str, Rows], dict[str, Any]]:
         """Join products that are alike or viewed by the same shoppers, and cut the graph into communities."""
@@ -256,9 +280,10 @@ class _Clustering:
             return {"similarity": np.zeros(1, dtype=np.int64)}, {"clusters": 1}
         self._say(f"similarity: {self._options.neighbours} nearest neighbours of {self._n:,} products, and also_view")
         near = self._neighbours()
+        likeness = self._likeness(near)
         with self._bar("similarity clusters", None):
             found = partitions.similarity(
-                edges_from_knn(*near),
+                likeness,
                 self._catalogue.links["also_view"],
                 self._n,
                 seed=self._options.seed,
@@ -298,6 +323,27 @@ class _Clustering:
             )
             self.ranker = ComplementRanker(bought, viewed, together, self._n, likeness=near)
         return {"complementary": found.labels}, {**_figures(found), "linked_products": int(linked.sum())}
+
+    def _likeness(self, near: tuple[Rows, NDArray[np.float32]]) -> Edges:
+        """Merge the nearest neighbours by text with those by picture, where there are any."""
+        text = edges_from_knn(*near)
+        if self._catalogue.pictures is None:
+            return text
+        images = self._catalogue.pictures.vectors
+        has = has_vector(images)
+        rows = np.flatnonzero(has)
+        self._say(
+            f"similarity: text counts {self._shares['text']:.2f} and pictures {self._shares['image']:.2f}; "
+            f"{len(rows):,} of {self._n:,} products have one"
+        )
+        if len(rows) < 2:
+            return text
+        with self._bar("nearest neighbours by picture", None):
+            wanted = min(self._options.neighbours, len(rows) - 1)
+            found = edges_from_knn(*knn(images[rows], wanted, recall=self._options.recall))
+        pictures = Modality(Edges(rows[found.source], rows[found.target], found.weight), has, self._shares["image"])
+        texts = Modality(text, np.ones(self._n, dtype=np.bool_), self._shares["text"])
+        return merge([texts, pictures], self._n)
 
     def _neighbours(self) -> tuple[Rows, NDArray[np.float32]]:
         """Find nearest neighbours, once."""

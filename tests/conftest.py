@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer.indexing import index_products
 from indexer.products import Product
 from indexer.store import ProductStore, Records, open_store
 
@@ -83,3 +84,90 @@ def shop():
             fields={"year": 2019.0, "tone": "warm"},
         ),
     ]
+
+
+@pytest.fixture
+def filled(store, shop, embedder):
+    index_products(shop, store, embedder)
+    return store
+
+
+SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+EYES = {**SMALL, "image_size": 32, "patch_size": 8}
+LETTERS = [*"abcdefghijklmnopqrstuvwxyz", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+
+
+def clip(folder):
+    from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
+
+    pieces = [*LETTERS, *(f"{letter}</w>" for letter in LETTERS), "<|startoftext|>", "<|endoftext|>"]
+    ids = {piece: row for row, piece in enumerate(pieces)}
+    words = {**SMALL, "max_position_embeddings": 12, "vocab_size": len(ids), "eos_token_id": ids["<|endoftext|>"]}
+    CLIPModel(CLIPConfig(text_config=words, vision_config=EYES, projection_dim=24)).save_pretrained(folder)
+    CLIPTokenizer(vocab=ids, merges=[]).save_pretrained(folder)
+    CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=32).save_pretrained(folder)
+
+
+def siglip(folder):
+    """SigLIP 2 of one resolution comes with a tokenizer that leaves capitals as they are."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast, SiglipConfig, SiglipImageProcessorPil, SiglipModel
+
+    ids = {word: row for row, word in enumerate(["<pad>", "</s>", "<unk>", "a", "red", "blue", "shoe", "bag", "ring"])}
+    tokenizer = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", ids["</s>"])])
+    words = {**SMALL, "max_position_embeddings": 8, "vocab_size": len(ids)}
+    SiglipModel(SiglipConfig(text_config=words, vision_config=EYES)).save_pretrained(folder)
+    special = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "model_input_names": ["input_ids"]}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
+    SiglipImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(folder)
+
+
+def siglip2(folder):
+    """Saved whole, as transformers 5 does, its image processor stands in processor_config.json."""
+    from transformers import Siglip2Config, Siglip2ImageProcessorPil, Siglip2Model, Siglip2Processor, Siglip2Tokenizer
+
+    ids = {piece: row for row, piece in enumerate(["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "▁", *LETTERS])}
+    eyes = {**SMALL, "patch_size": 8, "num_patches": 16}
+    words = {**SMALL, "max_position_embeddings": 8, "vocab_size": len(ids)}
+    Siglip2Model(Siglip2Config(text_config=words, vision_config=eyes)).save_pretrained(folder)
+    tokenizer = Siglip2Tokenizer(vocab=ids, merges=[], padding_side="right", model_input_names=["input_ids"])
+    Siglip2Processor(Siglip2ImageProcessorPil(patch_size=8, max_num_patches=16), tokenizer).save_pretrained(folder)
+
+
+def dinov2(folder):
+    from transformers import BitImageProcessorPil, Dinov2Config, Dinov2Model
+
+    Dinov2Model(Dinov2Config(**EYES)).save_pretrained(folder)
+    BitImageProcessorPil(size={"shortest_edge": 36}, crop_size=32).save_pretrained(folder)
+
+
+def dinov2_with_registers(folder):
+    from transformers import BitImageProcessorPil, Dinov2WithRegistersConfig, Dinov2WithRegistersModel
+
+    Dinov2WithRegistersModel(Dinov2WithRegistersConfig(**EYES)).save_pretrained(folder)
+    BitImageProcessorPil(size={"shortest_edge": 36}, crop_size=32).save_pretrained(folder)
+
+
+def vit(folder):
+    """A checkpoint made for classification: it has a head, but no pooler."""
+    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessorPil
+
+    ViTForImageClassification(ViTConfig(**EYES)).save_pretrained(folder)
+    ViTImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(folder)
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory):
+    """A tiny checkpoint with random weights of each architecture, as its makers would publish it."""
+    import torch
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    folders = {}
+    for make in (clip, siglip, siglip2, dinov2, dinov2_with_registers, vit):
+        torch.manual_seed(7)
+        folders[make.__name__] = tmp_path_factory.mktemp(make.__name__)
+        make(folders[make.__name__])
+    return folders

@@ -253,7 +253,7 @@ def test_a_cut_parquet_file_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "wrong"),
     [
-        ({"format": "xml"}, "format must be one of auto, amazon, table, got 'xml'"),
+        ({"format": "xml"}, "format must be one of auto, amazon, table, images, got 'xml'"),
         ({"separator": "::"}, "separator must be one character or 'tab', got '::'"),
         ({"limit": 0}, "limit must be at least 1, got 0"),
         ({"encoding": "latin-x"}, "there is no text encoding 'latin-x': try 'utf-8', 'latin-1' or 'utf-16'"),

@@ -9,14 +9,8 @@ import pytest
 from indexer.indexing import index_products
 from indexer.store import LABELS, NewPoint, new_run, open_store, parse_condition, point_id
 from indexer.store.block import BlockWriter
-from indexer.store.engine import Terms
+from indexer.store.engine import Nearest, Terms
 from indexer.store.results import changed_labels
-
-
-@pytest.fixture
-def filled(store, shop, embedder):
-    index_products(shop, store, embedder)
-    return store
 
 
 def ids(answers):
@@ -120,7 +114,7 @@ def test_filters_find_exactly_the_products_that_fulfil_them(filled, expressions,
 def test_filters_hold_in_similarity_and_in_search_too(filled, embedder):
     assert ids(filled.similar(["P1"], where=where("categories=Cases"))["P1"]) == ["C1", "C2"]
     (vector,) = embedder.embed(["nova"])
-    assert ids(filled.search(vector, Terms((), ()), where=where("price>200"))) == ["P2", "P3"]
+    assert ids(filled.search([Nearest(vector, "text")], where=where("price>200"))) == ["P2", "P3"]
 
 
 def test_a_filter_on_an_unknown_field_names_the_known_ones(filled):
@@ -132,7 +126,7 @@ def test_search_finds_by_words_what_the_vector_alone_would_miss(filled, embedder
     from indexer.embedders.terms import terms
 
     (vector,) = embedder.embed(["phone"])
-    assert filled.search(vector, terms("leather"), limit=1)[0].product_id == "C2"
+    assert filled.search([Nearest(vector, "text"), Nearest(terms("leather"), "terms")], limit=1)[0].product_id == "C2"
 
 
 def test_labels_are_written_counted_and_usable_as_filters(filled):
@@ -207,6 +201,52 @@ def test_a_new_collection_has_the_indexes_of_its_labels_already(filled, monkeypa
     monkeypatch.setattr(type(filled._engine), "create_indexes", lambda engine, kinds: made.append(dict(kinds)))
     filled.create(filled.dims())
     assert made[0].items() >= dict.fromkeys(LABELS, "integer").items()
+
+
+IMAGES = {"P1": np.array([1, 0, 0], np.float32), "P2": np.array([0.8, 0.6, 0], np.float32)}
+
+
+def test_a_further_vector_is_set_on_products_that_are_there_and_asked_by_its_name(filled):
+    before = filled.get(["P1"])["P1"]
+    filled.set_vectors("image", IMAGES, {i: {"picture": f"{i}.jpg"} for i in IMAGES})
+    assert filled.dims() == {"text": 32, "image": 3}
+    assert filled.get(["P1"])["P1"] == {**before, "picture": "P1.jpg"}
+    hits = filled.similar(["P1"], by="image")["P1"]
+    assert [(hit.product_id, round(hit.score, 3)) for hit in hits] == [("P2", 0.8)]
+    assert [hit.product_id for hit in filled.search([Nearest(IMAGES["P2"], "image")])] == ["P2", "P1"]
+    assert [len(hits) for hits in filled.similar(["P1", "P3"], by="image").values()] == [1, 0]
+    with pytest.raises(LookupError, match="^product 'P3' has no vector 'image': ask `--by text`$"):
+        filled.similar(["P3"], by="image")
+
+
+def test_products_without_a_vector_are_rows_of_nan(filled):
+    filled.set_vectors("image", IMAGES, {})
+    block, ids = filled.vectors("image"), filled.take().ids
+    assert {i for i, row in zip(ids, block, strict=True) if not np.isnan(row).any()} == {"P1", "P2"}
+    assert block[ids.index("P2")].tolist() == pytest.approx([0.8, 0.6, 0])
+
+
+def test_a_product_loses_its_vector_when_asked_to_and_keeps_it_when_only_its_payload_changes(filled):
+    filled.set_vectors("image", IMAGES, {})
+    payloads = {"P1": {"image_hash": "gone"}, "P2": {"picture": "moved.jpg"}}
+    filled.set_vectors("image", {"P3": IMAGES["P1"]}, payloads, without=["P1", "C1"])
+    assert [hit.product_id for hit in filled.search([Nearest(IMAGES["P1"], "image")])] == ["P3", "P2"]
+    assert filled.get(["P1"])["P1"]["image_hash"] == "gone"
+
+
+def test_a_product_that_is_written_again_keeps_its_other_vectors(filled, shop, embedder):
+    filled.set_vectors("image", IMAGES, {i: {"picture": f"{i}.jpg"} for i in IMAGES})
+    index_products([replace(shop[0], title="nova x2 phone renamed")], filled, embedder)
+    assert filled.get(["P1"])["P1"]["picture"] == "P1.jpg"
+    assert [hit.product_id for hit in filled.similar(["P1"], by="image")["P1"]] == ["P2"]
+
+
+def test_a_further_vector_of_other_dimensions_or_no_length_is_refused(filled):
+    filled.set_vectors("image", IMAGES, {})
+    with pytest.raises(ValueError, match=r"holds vectors of {'image': 3} dimensions, the model makes {'image': 2}"):
+        filled.set_vectors("image", {"P3": np.array([1, 0], np.float32)}, {})
+    with pytest.raises(ValueError, match="the vector of product 'P3' must have length 1, got 0.0"):
+        filled.set_vectors("image", {"P3": np.zeros(3, np.float32)}, {})
 
 
 def test_deleted_products_are_gone_and_unknown_ids_do_not_count(filled):

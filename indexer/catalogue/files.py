@@ -31,9 +31,25 @@ def check_file(path: Path) -> None:
         CatalogueError: If it is absent or a directory.
     """
     if path.is_dir():
+        from ..images.folders import is_picture  # loads Pillow
+
         names = sorted(child.name for child in path.iterdir() if child.is_file())
+        if names and all(map(is_picture, names)):
+            raise CatalogueError(path, "is a folder of pictures: add `--format images`")
         step = f"name a file in it, such as {names[0]!r}" if names else "there is no file in it"
         raise CatalogueError(path, f"is a directory: {step}")
+    if not path.exists():
+        raise CatalogueError(path, "does not exist: check the path")
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a path that is no folder.
+
+    Raises:
+        CatalogueError: If it is absent or a file.
+    """
+    if path.is_file():
+        raise CatalogueError(path, "is a file: `--format images` reads a folder of pictures")
     if not path.exists():
         raise CatalogueError(path, "does not exist: check the path")
 

@@ -83,6 +83,9 @@ AMAZON = (
     ),
 )
 
+# What `folder_source` tells of a picture.
+IMAGES = Layout("images", {name: (name,) for name in ("product_id", "title", "folder")})
+
 # Column names that say what they hold, likeliest first; case, spaces and dashes do not matter.
 WELL_KNOWN: Columns = {
     "product_id": ("product_id", "id", "asin", "parent_asin", "sku", "uniq_id", "item_id", "offer_id", "gtin", "ean"),
@@ -111,7 +114,7 @@ def choose_layout(
     Args:
         columns: The file's column names, or those of its first records.
         path: The file, for errors.
-        format: "auto", "amazon" or "table".
+        format: "auto", "amazon", "table" or "images".
         mapping: Field -> paths, as the caller states them.
         complete: Whether `columns` are all there can be.
         named: Whether the columns have names of their own (a table without header row has not).
@@ -137,6 +140,8 @@ def has_column(columns: Collection[str], path: str) -> bool:
 
 
 def _recognised(columns: Sequence[str], *, path: Path, format: str, complete: bool, named: bool) -> Layout:
+    if format == "images":
+        return IMAGES
     known = frozenset(columns)
     table = Layout("table", _well_known(columns) if named else {})
     if format == "table":

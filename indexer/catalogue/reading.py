@@ -8,11 +8,12 @@ from pathlib import Path
 from ..products import Product, Rejected
 from .building import build_product, look_up
 from .errors import CatalogueError
-from .files import PARQUET, ahead, check_file, first_bytes, text_lines
+from .files import PARQUET, ahead, check_file, check_folder, first_bytes, text_lines
+from .folder import folder_source
 from .formats import Columns, Layout, choose_layout
 from .records import Record, Source, object_records, parquet_source, rejected, table_source
 
-FORMATS = ("auto", "amazon", "table")
+FORMATS = ("auto", "amazon", "table", "images")
 _SAMPLE = 300  # lines looked at to recognise a file
 _PACKED = {".gz", ".bz2"}
 _OBJECTS = {".json", ".jsonl", ".ndjson"}
@@ -30,6 +31,7 @@ def read_catalogue(
     encoding: str = "utf-8",
     constants: Mapping[str, str] | None = None,
     limit: int | None = None,
+    pictures: Path | None = None,
 ) -> Iterator[Product | Rejected]:
     """Stream a catalogue: Amazon 2014, 2018 and 2023 lines, JSON lines, CSV, TSV or Parquet, plain, .gz or .bz2.
 
@@ -40,7 +42,8 @@ def read_catalogue(
 
     Args:
         path: The catalogue file.
-        format: "auto", "amazon" (insist on Amazon's fields) or "table" (go by names and mapping only).
+        format: "auto", "amazon" (insist on Amazon's fields), "table" (go by names and mapping only) or "images" (a
+            folder of pictures: `folder_source`).
         mapping: Field of `Product` -> column, dotted path (`offer.price`, `offers.0.price`) or several of these: of a
             text the first that says something counts, of a list all. Any other field name keeps its column in
             `Product.fields`: as a number where the value is one, else as text. What is mapped overrides what is
@@ -51,20 +54,28 @@ def read_catalogue(
         encoding: Of a text file, such as "latin-1".
         constants: Field -> the value it has in every product of this file, such as the source; stands above columns.
         limit: Stop after so many products.
+        pictures: Folder where the pictures that a Parquet file holds as bytes are kept; the product then lists
+            `kept:<name>` among its image_urls. None leaves such pictures out.
 
     Raises:
-        CatalogueError: At once if the file is absent or a directory; while reading, after everything readable was
-            yielded, if it is empty, cut off, damaged, in another encoding, lacks a column or holds no product.
+        CatalogueError: At once if the path is absent, or a directory where a file is read, or the reverse; while
+            reading, after everything readable was yielded, if it is empty, cut off, damaged, in another encoding,
+            lacks a column or holds no product.
         ValueError: If an option cannot be.
     """
     path = Path(path)
     separator = "\t" if separator in ("tab", "\\t") else separator
     _check_options(format=format, separator=separator, encoding=encoding, limit=limit)
-    check_file(path)
+    (check_folder if format == "images" else check_file)(path)
     mapped = {name: (column,) if isinstance(column, str) else tuple(column) for name, column in (mapping or {}).items()}
 
     def products() -> Iterator[Product | Rejected]:
-        source = _open(path, separator=separator, header=header, encoding=encoding)
+        if format == "images":
+            source = folder_source(path)
+        elif first_bytes(path) == PARQUET:
+            source = parquet_source(path, pictures=pictures)
+        else:
+            source = _open(path, separator=separator, header=header, encoding=encoding)
         if not source.columns:
             yield from (item for item in source.records(()) if isinstance(item, Rejected))
             step = "check that it is a catalogue, with one JSON object a line"
@@ -94,9 +105,7 @@ def _check_options(*, format: str, separator: str | None, encoding: str, limit: 
 
 
 def _open(path: Path, *, separator: str | None, header: bool, encoding: str) -> Source:
-    """Recognise the container, by its content first and then by its name."""
-    if first_bytes(path) == PARQUET:
-        return parquet_source(path)
+    """Recognise what a text file contains, by its content first and then by its name."""
     sample, lines = ahead(text_lines(path, encoding=encoding), _SAMPLE)
     begin = next((line.strip() for line in sample if line.strip()), "")
     if not begin:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..products import Rejected
+from .binary import holds_bytes, without_bytes
 from .errors import CatalogueError
 from .files import is_decoded, wrong_encoding
 
 _LONGEST_CELL = 2**24  # characters; longer means a quote that is never closed
 _LONGEST_EXCERPT = 2_000  # characters of a rejected line
 _ROWS_AT_ONCE = 1_000
+_PICTURES_AT_ONCE = 32  # rows; with pictures in them a thousand would take gigabytes
 _UNREADABLE = object()
 _SEPARATORS = (",", ";", "\t", "|")
 _DECODER = json.JSONDecoder(strict=False)  # a raw tab inside a text is no reason to lose a product
@@ -98,8 +100,12 @@ def table_source(
     return Source(names, True, lambda _: _row_records(rows, names, path=path, separator=separator))
 
 
-def parquet_source(path: Path) -> Source:
+def parquet_source(path: Path, *, pictures: Path | None) -> Source:
     """Open a Parquet file; it is read by batches of rows, only the columns asked for.
+
+    Args:
+        path: The file.
+        pictures: Folder where pictures that it holds as bytes are kept; None leaves them out.
 
     Raises:
         CatalogueError: If it is cut off or damaged.
@@ -112,18 +118,29 @@ def parquet_source(path: Path) -> Source:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
         raise CatalogueError(path, problem.format(error)) from error
+    binary = {column.name for column in file.schema_arrow if holds_bytes(column.type)}
 
-    def records(columns: Sequence[str]) -> Records:
+    def batches(columns: Sequence[str]) -> Iterator[Any]:
         rows = 0
         try:
-            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=list(columns)):
-                for row, values in enumerate(batch.to_pylist(), rows + 1):
-                    yield Record(row, values, "")
+            at_once = _ROWS_AT_ONCE if binary.isdisjoint(columns) else _PICTURES_AT_ONCE
+            for batch in file.iter_batches(at_once, columns=list(columns)):
+                yield batch
                 rows += batch.num_rows
         except (pa.ArrowException, OSError) as error:
             raise CatalogueError(path, problem.format(error), line=rows + 1) from error
         finally:
             file.close()
+
+    def records(columns: Sequence[str]) -> Records:
+        rows = (values for batch in batches(columns) for values in batch.to_pylist())
+        for row, values in enumerate(rows, 1):
+            try:
+                for name in binary.intersection(columns):
+                    values.update(without_bytes(name, values[name], pictures))
+            except OSError as error:
+                raise CatalogueError(path, str(error), line=row) from error
+            yield Record(row, values, "")
 
     return Source(tuple(file.schema_arrow.names), True, records)
 

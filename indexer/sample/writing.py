@@ -6,17 +6,22 @@ import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from .lines import DIRT, Dirt, Outcome, amazon_line, amazon_record
 from .products import Role, SampleProduct, asin
 from .world import sample_products
 
+if TYPE_CHECKING:
+    from .pictures import PicturesSummary
+
 CATALOGUE_NAME = "catalogue.jsonl.gz"
 TRUTH_NAME = "truth.csv"
+PICTURES_NAME = "pictures"
+PICTURES_TRUTH_NAME = "pictures.csv"
 TRUTH_COLUMNS = ("product_id", "identity", "variant_group", "category", "role")
 
 _DIRTY_SHARE = 0.02
@@ -38,6 +43,7 @@ class SampleSummary:
         identities: Distinct products, offers of one counted once.
         variant_groups: Distinct product lines, variants of one counted once.
         roles: Products by role.
+        pictures: What was photographed; None where no pictures were asked for.
     """
 
     catalogue: Path
@@ -50,10 +56,16 @@ class SampleSummary:
     identities: int
     variant_groups: int
     roles: Mapping[Role, int]
+    pictures: "PicturesSummary | None" = None
 
 
 def write_sample(
-    directory: str | Path, *, products: int = 2000, seed: int, progress: Callable[[int], object] | None = None
+    directory: str | Path,
+    *,
+    products: int = 2000,
+    seed: int,
+    pictures: bool = False,
+    progress: Callable[[int], object] = lambda done: None,
 ) -> SampleSummary:
     """Write an invented catalogue of phones and accessories, and the truth about it.
 
@@ -63,7 +75,9 @@ def write_sample(
         directory: Where `catalogue.jsonl.gz` and `truth.csv` go; made if absent.
         products: How many products can be read from it; dirty lines are some 2 % of that, among them or on top.
         seed: Another seed, another catalogue.
-        progress: Called with the number of products written since it was last called.
+        pictures: Whether to draw a picture of each product into `pictures`, with the truth about them in
+            `pictures.csv`.
+        progress: Called with the number of products written, or drawn, since it was last called.
 
     Returns:
         What was written, to the line.
@@ -81,11 +95,20 @@ def write_sample(
     dirt = _choose_dirt(products, rng)
     tally = _Tally()
     with _gzip_text(directory / CATALOGUE_NAME) as catalogue, _plain_text(directory / TRUTH_NAME) as truth:
-        noted = _noted(stock, truth, tally, progress or (lambda _: None))
+        noted = _noted(stock, truth, tally, (lambda done: None) if pictures else progress)
         for line in _shuffled(_lines(noted, dirt, first_spare=products), rng):
             catalogue.write(f"{line}\n")
             tally.lines += 1
-    return _summary(directory, tally, Counter(dirt.values()))
+    summary = _summary(directory, tally, Counter(dirt.values()))
+    return replace(summary, pictures=_drawn(directory, products, seed, progress)) if pictures else summary
+
+
+def _drawn(directory: Path, products: int, seed: int, progress: Callable[[int], object]) -> "PicturesSummary":
+    """Draw the same products again, this time as pictures."""
+    from .pictures import write_pictures
+
+    folder, truth = directory / PICTURES_NAME, directory / PICTURES_TRUTH_NAME
+    return write_pictures(sample_products(products, seed=seed), folder, truth=truth, seed=seed, progress=progress)
 
 
 @dataclass(slots=True)

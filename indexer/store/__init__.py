@@ -3,13 +3,16 @@
 import re
 from pathlib import Path
 
-from .engine import Found, Payload, Point, Terms
+from .engine import Found, Nearest, Payload, Point, Terms
 from .errors import ServerFailed, StoreLocked
 from .payload import (
     COMPLEMENTS,
     COMPLEMENTS_HASH,
     FIELDS,
+    IMAGE_HASH,
     LABELS,
+    PICTURE,
+    PICTURE_HASH,
     RECORD_HASH,
     SUPERSEDED,
     TEXT_HASH,
@@ -27,7 +30,10 @@ __all__ = [
     "COMPLEMENTS",
     "COMPLEMENTS_HASH",
     "FIELDS",
+    "IMAGE_HASH",
     "LABELS",
+    "PICTURE",
+    "PICTURE_HASH",
     "RECORD_HASH",
     "SUPERSEDED",
     "TEXT_HASH",
@@ -35,6 +41,7 @@ __all__ = [
     "Embedded",
     "Found",
     "Hit",
+    "Nearest",
     "NewPoint",
     "Payload",
     "Point",

@@ -41,8 +41,8 @@ class BlockWriter:
                 self._block = np.memmap(file, dtype=dtype, mode="w+", shape=(rows, dim))
         self._filled = 0
 
-    def add(self, vectors: Sequence[NDArray[np.float32]]) -> None:
-        """Append rows, each float32 (dim,).
+    def add(self, vectors: Sequence[NDArray[np.float32] | None]) -> None:
+        """Append rows, each float32 (dim,); None becomes a row of NaN.
 
         Raises:
             ValueError: If there are more of them than was said.
@@ -51,7 +51,7 @@ class BlockWriter:
         if end > len(self._block):
             raise ValueError(f"the collection grew past {len(self._block):,} products while it was read: read it again")
         for row, vector in enumerate(vectors, self._filled):
-            self._block[row] = vector
+            self._block[row] = np.nan if vector is None else vector
         self._filled = end
 
     def block(self) -> Block:

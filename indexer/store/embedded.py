@@ -131,6 +131,24 @@ class EmbeddedEngine:
         if points:
             self._open.update(edge.UpdateOperation.upsert_points([_edge_point(point) for point in points]))
 
+    def add_vector(self, name: str, dim: int) -> None:
+        """Add a dense vector to the collection, if it is not there; points have none of it yet."""
+        if name not in self._dims:
+            self._open.update(edge.UpdateOperation.create_dense_vector(name, dim, edge.Distance.Cosine))
+            self._open.flush()
+            self._dims = _dims_on_disk(self._folder)
+
+    def set_vectors(self, name: str, vectors: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
+        """Set one named vector on points, which must exist; all else stays."""
+        if vectors:
+            changed = [edge.PointVectors(i, {name: vector.tolist()}) for i, vector in vectors]
+            self._open.update(edge.UpdateOperation.update_vectors(changed))
+
+    def remove_vectors(self, name: str, ids: Sequence[str]) -> None:
+        """Take one named vector from points; a point without it is no error."""
+        if ids:
+            self._open.update(edge.UpdateOperation.delete_vectors(list(ids), [name]))
+
     def set_payloads(self, groups: Sequence[tuple[Sequence[str], Payload]]) -> None:
         """Set the keys of each payload on its points, which must exist."""
         for ids, payload in groups:

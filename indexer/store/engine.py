@@ -134,6 +134,15 @@ class Engine(Protocol):
     def upsert(self, points: Sequence[Point]) -> None:
         """Write points; an id that exists is replaced whole."""
 
+    def add_vector(self, name: str, dim: int) -> None:
+        """Add a dense vector (cosine) to the collection, if it is not there; points have none of it yet."""
+
+    def set_vectors(self, name: str, vectors: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
+        """Set one named vector on points, which must exist: (point id, float32 (dim,)) pairs; all else stays."""
+
+    def remove_vectors(self, name: str, ids: Sequence[str]) -> None:
+        """Take one named vector from points; a point without it is no error."""
+
     def set_payloads(self, groups: Sequence[tuple[Sequence[str], Payload]]) -> None:
         """Set the keys of each payload on its points, which must exist; other keys stay."""
 

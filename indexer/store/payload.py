@@ -29,6 +29,9 @@ LABELS: tuple[str, ...] = ("identity_cell", "identity", "similarity", "complemen
 COMPLEMENTS = "complements"
 TEXT_HASH, RECORD_HASH, SUPERSEDED = "text_hash", "record_hash", "superseded"
 COMPLEMENTS_HASH = "complements_hash"  # of what was ranked, so that a run writes only what changed
+PICTURE, IMAGE_HASH, PICTURE_HASH = "picture", "image_hash", "picture_hash"
+# What runs found out about a product: an update of the product keeps it.
+KEPT = (COMPLEMENTS, COMPLEMENTS_HASH, PICTURE, IMAGE_HASH, PICTURE_HASH)
 FIELDS = "fields"  # the user's own columns live below this key, so that none can overwrite another
 
 _PRODUCT_KEYS = (

@@ -1,5 +1,7 @@
 """What the store remembers about itself: its settings and the runs that made its labels, kept in Qdrant too."""
 
+import base64
+import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,7 +14,8 @@ import numpy as np
 from .engine import Engine, Point
 
 State = Literal["running", "done", "failed"]
-_KEY = "record"
+_KEY, _PART = "record", "part"
+_PART_BYTES = 4_000_000  # stays well under a server's 32 MB request limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,9 @@ class Settings:
         field_names: The user's own columns seen so far.
         labels: Label name -> id of the last run that wrote it whole.
         unfinished: Labels being written; found so later, the run that wrote them was cut short.
+        image_model: Name of the model behind the vector `image`; empty before the first picture.
+        crop: How pictures were cropped before they were embedded.
+        weights: Kind of vector -> its share when they are fused; empty where nobody has chosen any.
     """
 
     text_model: str = ""
@@ -32,6 +38,9 @@ class Settings:
     field_names: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     unfinished: tuple[str, ...] = ()
+    image_model: str = ""
+    crop: str = ""
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +110,36 @@ class Records:
         """Read all runs, oldest first."""
         if not self._engine.exists():
             return []
-        stored = [found.payload[_KEY] for page in self._engine.scroll(keys=None) for found in page]
+        stored = [found.payload.get(_KEY, {}) for page in self._engine.scroll(keys=(_KEY,)) for found in page]
         return sorted((Run(**record) for record in stored if "run_id" in record), key=lambda run: run.run_id)
 
+    def save_file(self, name: str, content: bytes) -> None:
+        """Keep a file, such as a model fitted on the catalogue, whatever was kept under its name before."""
+        parts = [content[start : start + _PART_BYTES] for start in range(0, max(1, len(content)), _PART_BYTES)]
+        digest = hashlib.blake2b(content, digest_size=12).hexdigest()
+        for number, part in enumerate(parts):
+            kept = {"of": len(parts), "digest": digest, _PART: base64.b64encode(part).decode()}
+            self._put(f"file {name} {number}", kept)
+
+    def file(self, name: str) -> bytes | None:
+        """Read a file that was kept; None when there is none of that name, or it was not written whole."""
+        if not self._engine.exists():
+            return None
+        parts: list[Mapping[str, Any]] = []
+        while not parts or len(parts) < parts[0]["of"]:
+            found = self._engine.retrieve([_record_id(f"file {name} {len(parts)}")], keys=None)
+            if not found or (parts and found[0].payload["digest"] != parts[0]["digest"]):
+                return None
+            parts.append(found[0].payload)
+        return b"".join(base64.b64decode(part[_PART]) for part in parts)
+
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
+        self._put(name, {_KEY: _plain(record)})
+
+    def _put(self, name: str, payload: dict[str, Any]) -> None:
         if not self._engine.exists():
             self._engine.create({}, ["none"])  # an engine wants at least one vector name; no record carries it
-        self._engine.upsert([Point(_record_id(name), {}, {}, {_KEY: _plain(record)})])
+        self._engine.upsert([Point(_record_id(name), {}, {}, payload)])
 
 
 def _record_id(name: str) -> str:

@@ -20,7 +20,8 @@ class Embedded:
 
     Args:
         ids: Product ids, n of them, in order of their points: the same order every time.
-        vectors: float32 (n, dim), C order, rows of length 1; None when no vector was asked for.
+        vectors: float32 (n, dim), C order, rows of length 1, NaN where a product has none; None when none was asked
+            for.
         columns: Payload key -> n values, None where a product lacks the key.
     """
 
@@ -99,14 +100,29 @@ def written(points: Sequence[NewPoint], before: Mapping[str, Found]) -> list[Poi
     """
     ids = [point_id(new.product_id) for new in points]
     vectors = [_vector(new, before.get(i)) for i, new in zip(ids, points, strict=True)]
-    lengths = np.linalg.norm(np.stack(vectors), axis=1)
-    for wrong in np.flatnonzero(~(abs(lengths - 1) < 1e-3)).tolist():
-        product_id = points[wrong].product_id
-        raise ValueError(f"the vector of product '{product_id}' must have length 1, got {lengths[wrong]}")
+    check_lengths([new.product_id for new in points], vectors)
     return [
-        Point(i, {"text": vector}, {"terms": new.terms}, _payload(new, before.get(i)))
+        Point(i, {**_others(before.get(i)), "text": vector}, {"terms": new.terms}, _payload(new, before.get(i)))
         for i, new, vector in zip(ids, points, vectors, strict=True)
     ]
+
+
+def check_lengths(product_ids: Sequence[str], vectors: Sequence[NDArray[np.float32]]) -> None:
+    """Check that vectors, float32 (dim,), have length 1: the engines would take anything silently.
+
+    Raises:
+        ValueError: If one holds NaN or has another length.
+    """
+    if not vectors:
+        return
+    lengths = np.linalg.norm(np.stack(vectors), axis=1)
+    for wrong in np.flatnonzero(~(abs(lengths - 1) < 1e-3)).tolist():
+        raise ValueError(f"the vector of product '{product_ids[wrong]}' must have length 1, got {lengths[wrong]}")
+
+
+def _others(before: Found | None) -> Mapping[str, NDArray[np.float32]]:
+    """Keep the vectors that were not made from the text."""
+    return before.vectors if before is not None else {}
 
 
 def _vector(new: NewPoint, before: Found | None) -> NDArray[np.float32]:
@@ -133,7 +149,7 @@ def as_rows(
     columns: dict[str, list[Any]] = {key: [] for key in keys}
     for page in pages:
         if block is not None and vector is not None:
-            block.add([found.vectors[vector] for found in page])
+            block.add([found.vectors.get(vector) for found in page])
         ids.extend(found.payload["product_id"] for found in page)
         for key, column in columns.items():
             column.extend(found.payload.get(key) for found in page)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import grpc
 import numpy as np
+from numpy.typing import NDArray
 from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
@@ -166,6 +167,30 @@ class ServerEngine:
     @_retried
     def _upsert(self, points: list[models.PointStruct]) -> None:
         self._client.upsert(self._collection, points, wait=True)
+
+    @_retried
+    def add_vector(self, name: str, dim: int) -> None:
+        """Add a dense vector to the collection, if it is not there; points have none of it yet."""
+        shape = self.shape()
+        if shape is not None and name not in shape.dims:
+            config = models.DenseVectorConfig(size=dim, distance=models.Distance.COSINE)
+            self._client.create_vector_name(self._collection, name, models.DenseVectorNameConfig(dense=config))
+
+    def set_vectors(self, name: str, vectors: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
+        """Set one named vector on points, which must exist; all else stays."""
+        for start in range(0, len(vectors), _UPSERT_POINTS):
+            some = vectors[start : start + _UPSERT_POINTS]
+            self._set_vectors([models.PointVectors(id=i, vector={name: vector.tolist()}) for i, vector in some])
+
+    @_retried
+    def _set_vectors(self, points: list[models.PointVectors]) -> None:
+        self._client.update_vectors(self._collection, points, wait=True)
+
+    @_retried
+    def remove_vectors(self, name: str, ids: Sequence[str]) -> None:
+        """Take one named vector from points; a point without it is no error."""
+        if ids:
+            self._client.delete_vectors(self._collection, [name], list(ids), wait=True)
 
     def set_payloads(self, groups: Sequence[tuple[Sequence[str], Payload]]) -> None:
         """Set the keys of each payload on its points, which must exist; many payloads a request."""

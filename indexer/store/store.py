@@ -7,30 +7,20 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from .asking import nearest_of_all, nearest_of_each, vectors_of
 from .block import Block, BlockWriter
-from .engine import Engine, Found, Nearest, Payload, Point, Query, Terms
+from .engine import Engine, Found, Nearest, Payload, Point
 from .filters import fitted
-from .payload import (
-    COMPLEMENTS,
-    COMPLEMENTS_HASH,
-    FILTERS,
-    INDEXED,
-    LABELS,
-    RECORD_HASH,
-    SUPERSEDED,
-    TEXT_HASH,
-    point_id,
-)
+from .payload import COMPLEMENTS_HASH, FILTERS, INDEXED, KEPT, LABELS, RECORD_HASH, SUPERSEDED, TEXT_HASH, point_id
 from .records import Records
 from .results import batches, changed_complements, changed_labels, first_results
-from .rows import HIT_KEYS, Embedded, Hit, NewPoint, Stored, as_rows, hit_of, ranked, written
+from .rows import HIT_KEYS, Embedded, Hit, NewPoint, Stored, as_rows, check_lengths, hit_of, written
 from .where import Condition
 
 Progress = Callable[[int], None]
+Vectors = Mapping[str, NDArray[np.float32]]
 
 _BATCH = 1000
-_QUERIES_AT_ONCE = 64
-_TIES = 10  # further hits asked for, so that the cut between equals is always the same
 
 
 class ProductStore:
@@ -99,16 +89,21 @@ class ProductStore:
     # --- writing -------------------------------------------------------------------------------------------------
 
     def create(self, dims: Mapping[str, int]) -> None:
-        """Create the collection, if it is not there, with its payload indexes.
+        """Create the collection, or the vectors that it lacks, with its payload indexes.
 
         Raises:
             ValueError: If it is there with other dimensions.
         """
         if not self._engine.exists():
             self._engine.create(dims, ["terms"])
+        for name, dim in dims.items():
+            self._engine.add_vector(name, dim)
         # Those of the labels too, while it is empty: an index made later reads every payload once.
         self._engine.create_indexes({key: FILTERS[key] for key in INDEXED} | dict.fromkeys(LABELS, "integer"))
-        existing = self.dims()
+        self._check_dims(dims)
+
+    def _check_dims(self, dims: Mapping[str, int]) -> None:
+        existing = {name: dim for name, dim in self.dims().items() if name in dims}
         if existing != dict(dims):
             raise ValueError(
                 f"collection '{self.name}' holds vectors of {existing} dimensions, the model makes {dict(dims)}: "
@@ -125,7 +120,7 @@ class ProductStore:
         }
 
     def upsert(self, points: Sequence[NewPoint], *, there: Container[str] | None = None) -> None:
-        """Write products; those already there keep their labels and, where none is given, their vector.
+        """Write products; those already there keep what runs found and, where none is given, their vector.
 
         Args:
             points: Any number.
@@ -137,9 +132,32 @@ class ProductStore:
         if not points:
             return
         old = [point_id(new.product_id) for new in points if there is None or new.product_id in there]
-        keep = (*self.label_names(), *self.unfinished_labels(), COMPLEMENTS, COMPLEMENTS_HASH)
-        found = self._engine.retrieve(old, keys=keep, vectors=("text",)) if old else []
+        keep = (*self.label_names(), *self.unfinished_labels(), *KEPT)
+        found = self._engine.retrieve(old, keys=keep, vectors=tuple(self.dims())) if old else []
         self._engine.upsert(written(points, {point.id: point for point in found}))
+
+    def set_vectors(
+        self, name: str, vectors: Vectors, payloads: Mapping[str, Payload], *, without: Sequence[str] = ()
+    ) -> None:
+        """Give products that are there a further named vector, and what is to be known of it.
+
+        Args:
+            name: Of a dense vector; added to the collection when it is not there.
+            vectors: Product id -> float32 (dim,), of length 1.
+            payloads: Product id -> keys to set.
+            without: Product ids that lose the vector.
+
+        Raises:
+            ValueError: If a vector holds NaN or has no length 1, or the collection's have other dimensions.
+        """
+        check_lengths(list(vectors), list(vectors.values()))
+        for dim in {len(vector) for vector in vectors.values()}:
+            self._engine.add_vector(name, dim)
+            self._check_dims({name: dim})
+        self._engine.set_vectors(name, [(point_id(i), vector) for i, vector in vectors.items()])
+        if name in self.dims():
+            self._engine.remove_vectors(name, list(map(point_id, without)))
+        self._engine.set_payloads([([point_id(i)], payload) for i, payload in payloads.items()])
 
     def set_labels(
         self,
@@ -168,9 +186,9 @@ class ProductStore:
             written += done
         return written
 
-    def create_label_indexes(self, names: Iterable[str]) -> None:
+    def create_label_indexes(self, labels: Iterable[str]) -> None:
         """Create the payload indexes of these labels."""
-        self._engine.create_indexes(dict.fromkeys(names, "integer"))
+        self._engine.create_indexes(dict.fromkeys(labels, "integer"))
 
     def set_complements(self, complements: Iterable[tuple[str, str]]) -> None:
         """Write each product's ranked complements, those that changed: (product id, text) pairs.
@@ -183,10 +201,7 @@ class ProductStore:
             self._engine.set_payloads(changed_complements(new, before))
 
     def set_first_results(
-        self,
-        ids: Sequence[str],
-        labels: Mapping[str, NDArray[np.int64]],
-        complements: Iterable[tuple[int, str]],
+        self, ids: Sequence[str], labels: Mapping[str, NDArray[np.int64]], complements: Iterable[tuple[int, str]]
     ) -> None:
         """Write labels and complements where no run has written any; one write takes half the time of two.
 
@@ -231,7 +246,7 @@ class ProductStore:
             progress: Called with the number of products read, page by page.
 
         Returns:
-            float32 (n, dim), rows of length 1; past the limit float16.
+            float32 (n, dim), rows of length 1, NaN where a product has none; past the limit float16.
 
         Raises:
             LookupError: If the collection does not exist or holds no product.
@@ -240,7 +255,7 @@ class ProductStore:
         self._check_there_are_products()
         block = self.block(name, memory_limit=memory_limit)
         for page in self._engine.scroll(keys=(), vectors=(name,)):
-            block.add([found.vectors[name] for found in page])
+            block.add([found.vectors.get(name) for found in page])
             progress(len(page))
         return block.block()
 
@@ -283,10 +298,9 @@ class ProductStore:
     def hits(self, product_ids: Sequence[str], where: Sequence[Condition] = ()) -> dict[str, Hit]:
         """Read products as hits without a score; unknown ids, and those the filter drops, are left out."""
         labels, conditions = self.readable_labels(), self._typed(where)
-        ids = (point_id(product_id) for product_id in dict.fromkeys(product_ids))
         found = (
             point
-            for some in batches(ids, _BATCH)
+            for some in batches(map(point_id, dict.fromkeys(product_ids)), _BATCH)
             for page in self._engine.scroll(keys=(*HIT_KEYS, *labels), where=conditions, only=some)
             for point in page
         )
@@ -295,34 +309,19 @@ class ProductStore:
     def similar(
         self, product_ids: Sequence[str], *, by: str = "text", where: Sequence[Condition] = (), limit: int = 10
     ) -> dict[str, list[Hit]]:
-        """Find the nearest products of each product by cosine, itself left out.
+        """Find the nearest products of each by cosine, itself left out; none for one among several without the vector.
 
         Raises:
-            LookupError: If a product is not there.
+            LookupError: If a product is not there, or none has the vector.
             ValueError: If `limit` is below 1 or the filter does not fit the collection.
         """
-        _check_limit(limit)
-        conditions, labels = self._typed(where), self.readable_labels()
-        keys = (*HIT_KEYS, *labels)
-        answers: dict[str, list[Hit]] = {}
-        for some in batches(product_ids, _QUERIES_AT_ONCE):
-            vectors = self._vectors_of(some, by)
-            queries = [Query((Nearest(vectors[i], by),), limit + _TIES, conditions, (point_id(i),), keys) for i in some]
-            for product_id, found in zip(some, self._engine.query(queries), strict=True):
-                answers[product_id] = ranked(found, labels, limit)
-        return answers
+        vectors, conditions = self._vectors_of(product_ids, by), self._typed(where)
+        found = nearest_of_each(self._engine, vectors, by, conditions, self.readable_labels(), limit)
+        return {product_id: found.get(product_id, []) for product_id in product_ids}
 
-    def search(
-        self, vector: NDArray[np.float32], terms: Terms, *, where: Sequence[Condition] = (), limit: int = 10
-    ) -> list[Hit]:
-        """Find products by a text's vector and words, fused by reciprocal rank in the engine."""
-        _check_limit(limit)
-        labels = self.readable_labels()
-        nearest = [Nearest(vector, "text")]
-        if terms.indices:
-            nearest.append(Nearest(terms, "terms"))
-        query = Query(tuple(nearest), limit + _TIES, self._typed(where), (), (*HIT_KEYS, *labels))
-        return ranked(self._engine.query([query])[0], labels, limit)
+    def search(self, nearest: Sequence[Nearest], *, where: Sequence[Condition] = (), limit: int = 10) -> list[Hit]:
+        """Find the products nearest to a vector, or to several (a text's and its words'), fused in the engine."""
+        return nearest_of_all(self._engine, nearest, self._typed(where), self.readable_labels(), limit)
 
     def products(self, where: Sequence[Condition] = (), limit: int | None = 10) -> list[Hit]:
         """Find the products that fulfil all conditions, in order of their points; `limit=None` finds all."""
@@ -369,11 +368,17 @@ class ProductStore:
             raise ValueError(f"collection '{self.name}' has no vector '{name}', only {', '.join(dims) or 'none'}")
         return dims[name]
 
-    def _vectors_of(self, product_ids: Sequence[str], by: str) -> dict[str, NDArray[np.float32]]:
-        self._dim(by)
-        found = self._engine.retrieve([point_id(i) for i in product_ids], keys=("product_id",), vectors=(by,))
-        vectors = {f.payload["product_id"]: f.vectors[by] for f in found}
-        self.check_there(product_ids, vectors)
+    def vectors_of(self, product_ids: Sequence[str], name: str) -> dict[str, NDArray[np.float32] | None]:
+        """Read one vector of products, float32 (dim,); None where a product has none, unknown ids left out."""
+        self._dim(name)
+        return vectors_of(self._engine, product_ids, name)
+
+    def _vectors_of(self, product_ids: Sequence[str], by: str) -> Vectors:
+        found = self.vectors_of(product_ids, by)
+        self.check_there(product_ids, found)
+        vectors = {i: vector for i in product_ids if (vector := found[i]) is not None}
+        if product_ids and not vectors:
+            raise LookupError(f"product '{product_ids[0]}' has no vector '{by}': ask `--by text`")
         return vectors
 
     def _retrieved(self, product_ids: Iterable[str], keys: Sequence[str] | None) -> Iterator[Found]:
@@ -392,8 +397,3 @@ class ProductStore:
             return ()
         own = self.records.settings().field_names
         return tuple(fitted(condition, own, self.label_names(), self.check_label) for condition in where)
-
-
-def _check_limit(limit: int) -> None:
-    if limit < 1:
-        raise ValueError(f"limit must be at least 1, got {limit}")

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from . import catalogue, clusters, index, lookups, plan
+from . import catalogue, clusters, grids, index, lookups, pictures, plan
 
 
 class _Assort(click.Group):
@@ -40,5 +40,13 @@ def main() -> None:
     """
 
 
-for _command in (*index.COMMANDS, *plan.COMMANDS, *clusters.COMMANDS, *lookups.COMMANDS, *catalogue.COMMANDS):
+for _command in (
+    *index.COMMANDS,
+    *plan.COMMANDS,
+    *clusters.COMMANDS,
+    *lookups.COMMANDS,
+    *catalogue.COMMANDS,
+    *pictures.COMMANDS,
+    *grids.COMMANDS,
+):
     main.add_command(_command)

@@ -15,7 +15,8 @@ from .printing import print_fields
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--products", type=int, default=2000, show_default=True, help="How many products.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed makes the same files.")
-def sample(directory: Path, products: int, seed: int) -> None:
+@click.option("--pictures", is_flag=True, help="Draw a picture of each product, too; some are shared, some broken.")
+def sample(directory: Path, products: int, seed: int, pictures: bool) -> None:
     """Write a made-up catalogue of phones and accessories, and the truth about it, into DIRECTORY.
 
     \b
@@ -24,10 +25,16 @@ def sample(directory: Path, products: int, seed: int) -> None:
     """
     from indexer.sample import write_sample
 
-    made = write_sample(directory, products=products, seed=seed)
+    with progress_bar("drawing" if pictures else "writing", products, quiet=False) as progress:
+        made = write_sample(directory, products=products, seed=seed, pictures=pictures, progress=progress)
     dirty = sum(made.unusable.values()) + sum(made.readable.values()) + made.duplicates
     click.echo(f"{made.catalogue}: {made.lines:,} lines, {dirty:,} of them dirty on purpose")
     click.echo(f"{made.truth}: the truth about {made.products:,} products, {made.identities:,} of them distinct")
+    if made.pictures:
+        click.echo(
+            f"{made.pictures.folder}: {made.pictures.files:,} pictures, {made.pictures.broken:,} of them broken on "
+            f"purpose; {made.pictures.stock_photos:,} stock photos serve several products"
+        )
 
 
 @click.command()

@@ -8,6 +8,7 @@ import click
 
 from .. import lookup
 from .options import max_memory_option, note, opened, print_json, progress_bar, store_options
+from .pictures import weights_option
 from .printing import print_table
 
 _resolution = click.option(
@@ -47,6 +48,15 @@ _k = click.option(
 )
 
 
+_on = click.option(
+    "--on",
+    type=click.Choice(["text", "fused"]),
+    default="text",
+    show_default=True,
+    help="What k-means compares: texts, or texts and pictures.",
+)
+
+
 def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --seed, --leiden, --json, --max-memory and the store options."""
     command = click.option(
@@ -73,6 +83,8 @@ def cluster() -> None:
 
 @cluster.command()
 @_k
+@_on
+@weights_option
 @_run_options
 def identity(k: int | None, **common: Any) -> None:
     """Find offers of the same product: k-means cells, refined by what tells products apart.
@@ -87,15 +99,16 @@ def identity(k: int | None, **common: Any) -> None:
 @cluster.command()
 @_neighbours
 @_resolution
+@weights_option
 @_run_options
-def similarity(neighbours: int, recall: float, resolution: float | None, **common: Any) -> None:
-    """Find alternatives for one another: nearest neighbours and also_view, cut by Leiden.
+def similarity(neighbours: int, resolution: float | None, **common: Any) -> None:
+    """Find alternatives for one another: nearest neighbours by text and picture, and also_view, cut by Leiden.
 
     \b
     Example:
       assort cluster similarity --neighbours 15 --resolution 2
     """
-    _run(["similarity"], neighbours=neighbours, recall=recall, similarity_resolution=resolution, **common)
+    _run(["similarity"], neighbours=neighbours, similarity_resolution=resolution, **common)
 
 
 @cluster.command()
@@ -114,16 +127,18 @@ def complementary(neighbours: int, recall: float, resolution: float | None, **co
 
 @cluster.command(name="all")
 @_k
+@_on
 @_neighbours
+@weights_option
 @_run_options
-def all_(k: int | None, neighbours: int, recall: float, **common: Any) -> None:
+def all_(k: int | None, neighbours: int, **common: Any) -> None:
     """Find identity, similarity and complementary clusters in one run.
 
     \b
     Example:
       assort cluster all --seed 7
     """
-    _run(["identity", "similarity", "complementary"], k=k, neighbours=neighbours, recall=recall, **common)
+    _run(["identity", "similarity", "complementary"], k=k, neighbours=neighbours, **common)
 
 
 def _run(

@@ -3,11 +3,12 @@
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from difflib import get_close_matches
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,10 +17,13 @@ import click
 from indexer.catalogue import FORMATS, CatalogueError, Catalogues, estimate_lines
 from indexer.embedders.text import DEFAULT_MODEL, TextEmbedder
 from indexer.embedders.tiers import Speed, settled_name
+from indexer.images import FirstOf
+from indexer.images.crop import Crop
+from indexer.imaging import ImageSummary
 from indexer.indexing import DEFAULT_BATCH, DEFAULT_TEXT_FIELDS, IndexSummary, index_products
 from indexer.pipeline import Stages
 from indexer.products import Product, Rejected
-from indexer.store import LABELS
+from indexer.store import LABELS, ProductStore
 
 from ..memory import MODEL_BYTES, check_indexing
 from .options import (
@@ -32,6 +36,7 @@ from .options import (
     store_options,
     text_model_options,
 )
+from .pictures import IMAGE_FILE, PictureOptions, kept_pictures, picture_options
 
 _FIELDS = [field.name for field in fields(Product) if field.name not in ("fields", "file", "line")]
 _EXAMPLES = {"mapping": "title=product_name", "constants": "source=abt"}
@@ -114,10 +119,13 @@ def source_options(command: Command) -> Command:
         text_fields: tuple[str, ...],
         **others: Any,
     ) -> Any:
+        if column := others.get("column"):
+            mapping = {**mapping, IMAGE_FILE: [column]}
         _check_fields(text_fields, [*mapping, *constants])
         options: dict[str, Any] = {
             "format": format_, "mapping": mapping, "separator": separator, "header": not no_header,
             "list_separator": list_separator, "encoding": encoding, "constants": constants, "limit": limit,
+            "pictures": kept_pictures(others.get("where", "none")),
         }  # fmt: skip
         catalogues = Catalogues(sources, options)  # a wrong path or option is told at once
         return command(catalogues=catalogues, text_fields=text_fields, **others)
@@ -143,6 +151,7 @@ def _check_fields(text_fields: Sequence[str], own: Sequence[str]) -> None:
 @click.command()
 @source_options
 @text_model_options
+@picture_options
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),
@@ -160,6 +169,7 @@ def index(
     text_fields: tuple[str, ...],
     text_model: str | None,
     speed: Speed | None,
+    pictures: PictureOptions,
     batch_size: int,
     rejects: Path | None,
     delete_missing: bool,
@@ -188,35 +198,35 @@ def index(
         next(iter(catalogues), None)  # what cannot be read at all is told before a store is made
     except CatalogueError as error:
         raise click.ClickException(f"{error}{_not_read(error.unread)}") from None
-    stages = Stages()
-    with (
-        opened(location, collection, create=True, quiet=quiet) as store,
-        _rejects_file(rejects) as reject,
-        progress_bar("indexing", total or None, quiet=quiet) as progress,
-    ):
+    with opened(location, collection, create=True, quiet=quiet) as store, _rejects_file(rejects) as reject:
         model = settled_name(text_model, speed, store.records.settings().text_model, DEFAULT_MODEL)
+        embed_pictures = _picture_run(store, catalogues, pictures, quiet=quiet)
         note("making the model ready; the first time that takes half a minute", quiet=quiet)
-        embedder = TextEmbedder(model, on_load=lambda origin: note(f"embedding with {origin}", quiet=quiet))
-        summary = index_products(
-            catalogues,
-            store,
-            embedder,
-            text_fields=text_fields,
-            batch_size=batch_size,
-            delete_missing=delete_missing,
-            on_rejected=reject,
-            progress=lambda lines: progress(lines, stages.slowest()),
-            stages=stages,
-            parameters={"sources": [str(path) for path in catalogues.paths]},
-        )
-        products = store.count()
+        stages = Stages()
+        with progress_bar("indexing", total or None, quiet=quiet) as progress:
+            summary = index_products(
+                catalogues,
+                store,
+                TextEmbedder(model, on_load=lambda origin: note(f"embedding with {origin}", quiet=quiet)),
+                text_fields=text_fields,
+                batch_size=batch_size,
+                delete_missing=delete_missing,
+                on_rejected=reject,
+                progress=lambda lines: progress(lines, stages.slowest()),
+                stages=stages,
+                parameters={"sources": [str(path) for path in catalogues.paths]},
+            )
+        products, images = store.count(), None
+        if not as_json:
+            _print_summary(summary, rejects, products)
+        if embed_pictures and products and not summary.failure:
+            images = embed_pictures(on_rejected=reject)
         labelled = bool(store.label_names())
     if as_json:
-        print_json(
-            {**asdict(summary), "rejected": dict(summary.rejected), "rejects": str(rejects), "products": products}
-        )
-    else:
-        _print_summary(summary, rejects, products)
+        counted = {**asdict(summary), "rejected": dict(summary.rejected), "rejects": str(rejects), "products": products}
+        print_json({**counted, "images": {**asdict(images), "rejected": dict(images.rejected)}} if images else counted)
+    elif images:
+        _print_pictures(images, rejects)
     if summary.failure:
         kept = "\nEverything before it is in the store." if summary.read else ""
         raise click.ClickException(f"{summary.failure}{kept}{_not_read(summary.unread)}")
@@ -224,6 +234,31 @@ def index(
         raise click.ClickException("every line was rejected: check the columns, for example with --map title=COLUMN")
     if not labelled:
         note("next: assort cluster all", quiet=quiet)
+
+
+def _picture_run(
+    store: ProductStore, catalogues: Catalogues, asked: PictureOptions, *, quiet: bool
+) -> Callable[..., ImageSummary] | None:
+    """Prepare to embed the products' pictures, where any were asked for; what cannot be is told before texts are."""
+    of_folder = catalogues.options["format"] == "images"
+    if asked.where == "none" and not of_folder:
+        return None
+    from ..images import add_pictures, picture_source, settled_model
+
+    crop_by = asked.crop or cast(Crop, store.records.settings().crop or "none")
+    model = settled_model(store, asked.model, crop_by)
+    places = [str(path) for path in catalogues.paths] if of_folder and asked.where == "none" else [asked.where]
+    column = IMAGE_FILE if asked.column else ""
+    source = FirstOf([picture_source(place, column=column, private=asked.private) for place in places])
+    return partial(
+        add_pictures,
+        store,
+        source,
+        model,
+        crop_by=crop_by,
+        say=partial(note, quiet=quiet),
+        bar=partial(progress_bar, quiet=quiet),
+    )
 
 
 def _not_read(unread: Sequence[Path | str]) -> str:
@@ -240,7 +275,12 @@ def _rejects_file(path: Path) -> Iterator[Callable[[Rejected], None]]:
         def reject(rejected: Rejected) -> None:
             file.write(json.dumps(asdict(rejected), ensure_ascii=False) + "\n")
 
-        yield reject
+        try:
+            yield reject
+        except BaseException:  # what was rejected until then is kept, and else the file of an earlier run
+            file.flush()
+            part.replace(path) if part.stat().st_size else part.unlink()
+            raise
     if part.stat().st_size:
         part.replace(path)
     else:
@@ -256,11 +296,23 @@ def _print_summary(summary: IndexSummary, rejects: Path, products: int) -> None:
     )
     if summary.deleted:
         click.echo(f"{summary.deleted:,} products removed that the catalogue no longer has")
-    for reason, lines in summary.rejected.most_common():
-        click.echo(f"  rejected, {reason}: {lines:,}")
-    if summary.rejected:
-        click.echo(f"  the rejected lines are in {rejects}")
+    _print_rejected(summary.rejected, "lines", rejects)
     click.echo(f"the store holds {products:,} products")
+
+
+def _print_pictures(images: ImageSummary, rejects: Path) -> None:
+    click.echo(
+        f"{images.products:,} products: {images.embedded:,} pictures embedded, {images.unchanged:,} unchanged, "
+        f"{images.rejected.total():,} rejected, {images.without:,} products without one"
+    )
+    _print_rejected(images.rejected, "pictures", rejects)
+
+
+def _print_rejected(rejected: Counter[str], what: str, rejects: Path) -> None:
+    for reason, count in rejected.most_common():
+        click.echo(f"  rejected, {reason}: {count:,}")
+    if rejected:
+        click.echo(f"  the rejected {what} are in {rejects}")
 
 
 COMMANDS = (index,)

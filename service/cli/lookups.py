@@ -1,7 +1,9 @@
 """Questions: similar, complements, search, products, show."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
 
 import click
 
@@ -9,7 +11,9 @@ from indexer.store import Condition
 
 from .. import lookup
 from ..complements import complements as ranked_complements
+from ..images import picture_vector, words_vector
 from .options import answer_options, note, opened, print_json, read_ids, store_options
+from .pictures import weights_option
 from .printing import print_answers, print_fields
 
 Ask = Callable[[list[str]], Mapping[str, Sequence[lookup.Answer]]]
@@ -17,10 +21,20 @@ Ask = Callable[[list[str]], Mapping[str, Sequence[lookup.Answer]]]
 
 @click.command()
 @click.argument("ids", nargs=-1, required=True)
+@click.option(
+    "--by",
+    type=click.Choice(get_args(lookup.By)),
+    default="text",
+    show_default=True,
+    help="The meaning of the text, the picture, or both.",
+)
+@weights_option
 @answer_options
 @store_options
 def similar(
     ids: tuple[str, ...],
+    by: lookup.By,
+    weights: dict[str, float] | None,
     where: tuple[Condition, ...],
     limit: int,
     as_json: bool,
@@ -33,9 +47,16 @@ def similar(
     \b
     Example:
       assort similar B07H8NVPJB --limit 5 --where 'price<50'
+      assort similar B07H8NVPJB --by fused --weights text=0.3,image=0.7
     """
+    if weights and by != "fused":
+        raise click.UsageError("--weights are for --by fused")
+
+    def ask(some: list[str]) -> Mapping[str, Sequence[lookup.Answer]]:
+        return lookup.similar(store, some, by=by, weights=weights, where=where, limit=limit)
+
     with opened(location, collection, quiet=quiet) as store:
-        _answer(ids, lambda some: lookup.similar(store, some, where=where, limit=limit), store, as_json)
+        _answer(ids, ask, store, as_json)
 
 
 @click.command()
@@ -74,22 +95,46 @@ def complements(
 
 
 @click.command()
-@click.argument("text")
+@click.argument("text", required=False)
+@click.option("--by", type=click.Choice(["text", "image"]), default="text", show_default=True, help="What is searched.")
+@click.option(
+    "--image",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Search by this picture instead of by words.",
+)
 @answer_options
 @store_options
 def search(
-    text: str, where: tuple[Condition, ...], limit: int, as_json: bool, location: str, collection: str, quiet: bool
+    text: str | None,
+    by: str,
+    image: Path | None,
+    where: tuple[Condition, ...],
+    limit: int,
+    as_json: bool,
+    location: str,
+    collection: str,
+    quiet: bool,
 ) -> None:
-    """Find products by free TEXT: by its meaning and by its words.
+    """Find products by free TEXT: by its meaning and by its words; or by a picture.
 
-    The score fuses the ranks of both; only its order means much.
+    The score of a text fuses the ranks of both; only its order means much. With --by image the words are compared with
+    the pictures themselves, for which the image model has to know words, as CLIP does.
 
     \b
     Example:
       assort search "clear case for nova x2" --where 'price<20'
+      assort search --image photo.jpg
     """
+    if (text is None) == (image is None):
+        raise click.UsageError("give a TEXT or --image FILE, one of them")
+    say = partial(note, quiet=quiet)
     with opened(location, collection, quiet=quiet) as store:
-        answers = lookup.search(store, text, where=where, limit=limit)
+        if image is not None:
+            answers = lookup.like_vector(store, picture_vector(store, image, say=say), where=where, limit=limit)
+        elif text is not None and by == "image":
+            answers = lookup.like_vector(store, words_vector(store, text, say=say), where=where, limit=limit)
+        else:
+            answers = lookup.search(store, text or "", where=where, limit=limit)
     print_json([answer.as_dict() for answer in answers]) if as_json else print_answers(answers)
 
 

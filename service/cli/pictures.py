@@ -1,0 +1,129 @@
+"""What the command line says of pictures: the options of `index`, and `tune-fusion`."""
+
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import click
+
+from indexer.embedders.cache import cache_folder
+from indexer.images.crop import Crop
+
+from .. import fusion
+from .options import Command, note, opened, print_json, store_options
+from .printing import print_table
+
+
+@dataclass(frozen=True, slots=True)
+class PictureOptions:
+    """How `index` was asked to treat pictures.
+
+    Args:
+        where: `none`, `download`, or a folder.
+        model: Name or folder of the image model; None for the collection's own, else the default.
+        crop: How pictures are cropped; None for as before.
+        column: Column that names each product's file in the folder; empty for `<id>.jpg` and the like.
+        private: Whether addresses inside the own network may be fetched from.
+    """
+
+    where: str
+    model: str | None
+    crop: Crop | None
+    column: str
+    private: bool
+
+
+_OPTIONS = (
+    click.option(
+        "--images",
+        "where",
+        default="none",
+        show_default=True,
+        metavar="download|FOLDER|none",
+        help="Where pictures come from: what the catalogue holds, URLs or bytes, or a folder of <id>.jpg files.",
+    ),
+    click.option("--image-column", "column", default="", metavar="COLUMN", help="Names each product's file in FOLDER."),
+    click.option(
+        "--image-model",
+        "model",
+        help="Hugging Face name, folder, or visual-words, which needs no weights and learns from the catalogue.",
+    ),
+    click.option(
+        "--crop",
+        type=click.Choice(get_args(Crop)),
+        help="Embed the thing, not the page around it.  [default: as the collection's pictures were, else none]",
+    ),
+    click.option("--allow-private", "private", is_flag=True, help="Download from addresses inside your network, too."),
+)
+
+
+IMAGE_FILE = "image_file"
+"""The field that --image-column is kept as."""
+
+
+def kept_pictures(where: str) -> Path | None:
+    """Say where pictures that a catalogue holds as bytes are kept while it is read; None when none are wanted."""
+    return None if where == "none" else cache_folder() / "pictures"
+
+
+def picture_options(command: Command) -> Command:
+    """Add --images and what belongs to it; the command gets `pictures`."""
+
+    @wraps(command)
+    def described(where: str, model: str | None, crop: str | None, column: str, private: bool, **others: Any) -> Any:
+        if where not in ("none", "download") and not Path(where).is_dir():
+            raise click.BadParameter(f"'{where}' is neither download, none nor a folder", param_hint="--images")
+        if column and where in ("none", "download"):
+            raise click.UsageError("--image-column names files in a folder: give --images FOLDER")
+        return command(pictures=PictureOptions(where, model, cast(Crop | None, crop), column, private), **others)
+
+    for option in reversed(_OPTIONS):
+        described = option(described)
+    return cast(Command, described)
+
+
+def weights(ctx: click.Context, param: click.Parameter, value: str | None) -> dict[str, float] | None:
+    """Read text=0.5,image=0.5."""
+    if value is None:
+        return None
+    found: dict[str, float] = {}
+    for pair in value.split(","):
+        name, _, number = pair.partition("=")
+        try:
+            found[name.strip()] = float(number)
+        except ValueError:
+            raise click.BadParameter(f"'{pair}' is not KIND=NUMBER, for example text=0.5,image=0.5") from None
+    return found
+
+
+weights_option = click.option(
+    "--weights",
+    callback=weights,
+    metavar="text=N,image=N",
+    help="How much text and picture count when fused.  [default: what tune-fusion chose, else alike]",
+)
+
+
+@click.command("tune-fusion")
+@click.option("--truth", required=True, metavar="FIELD", help="A field that products alike have in common.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the sample.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@store_options
+def tune_fusion(truth: str, seed: int, as_json: bool, location: str, collection: str, quiet: bool) -> None:
+    """Choose how much text and picture count, by how often nearest products agree in a FIELD; keep it as the default.
+
+    \b
+    Example:
+      assort tune-fusion --truth articleType
+    """
+    with opened(location, collection, quiet=quiet) as store:
+        grades, best = fusion.tuned(store, truth, seed=seed)
+    if as_json:
+        print_json({"grades": [grade._asdict() for grade in grades], "chosen": best._asdict()})
+        return
+    print_table([{name: round(value, 4) for name, value in each._asdict().items()} for each in grades], best._fields)
+    note(f"text {best.text:.2f}, image {best.image:.2f} is the default from now on", quiet=quiet)
+
+
+COMMANDS = (tune_fusion,)

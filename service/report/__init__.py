@@ -1,0 +1,7 @@
+"""What a person looks at: grids of pictures."""
+
+from .choosing import Part
+from .grids import Cluster, GridSummary, write_grids
+from .layout import Tile, Typeface
+
+__all__ = ["Cluster", "GridSummary", "Part", "Tile", "Typeface", "write_grids"]

@@ -1,0 +1,160 @@
+"""Pictures through the command line: from a folder, a bare folder, a table of bytes, and asked in every way."""
+
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from service.cli import main
+
+COLOURS = {"A": "red", "B": (250, 10, 10), "C": "blue", "D": (10, 10, 240)}
+
+
+@pytest.fixture(autouse=True)
+def words(monkeypatch, embedder, tmp_path):
+    monkeypatch.setattr("service.cli.index.TextEmbedder", lambda name, on_load: embedder)
+    monkeypatch.setattr("service.lookup.TextEmbedder", lambda name: embedder)
+    monkeypatch.setenv("ASSORT_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("ASSORT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def clip(checkpoints):
+    return str(checkpoints["clip"])
+
+
+def assort(*arguments, code=0):
+    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert done.exit_code == code, done.output
+    return json.loads(done.stdout) if "--json" in arguments else done.stdout + done.stderr
+
+
+def painted(colour, seed=0):
+    """A picture of one colour with a pattern of its own."""
+    noise = np.random.default_rng(seed).integers(-9, 10, (48, 48, 3))
+    plain = np.asarray(Image.new("RGB", (48, 48), colour), dtype=np.int64)
+    return Image.fromarray(np.clip(plain + noise, 0, 255).astype(np.uint8))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for product_id, colour in COLOURS.items():
+        painted(colour).save(folder / f"{product_id}.png")
+    (folder / "E.jpg").write_bytes(b"")
+    return folder
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    lines = [{"product_id": i, "title": f"shirt number {i}", "brand": "red" if i in "AB" else "blue"} for i in "ABCDEF"]
+    (tmp_path / "shop.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    return "shop.jsonl"
+
+
+def test_a_folder_of_photos_is_embedded_beside_the_texts_and_asked_in_every_way(catalogue, folder, clip, tmp_path):
+    made = assort("index", catalogue, "--images", folder, "--image-model", clip, "--json")["images"]
+    assert made == {"products": 6, "embedded": 4, "unchanged": 0, "without": 1, "rejected": {"empty file": 1}}
+    rejects = (tmp_path / "store" / "products.rejects.jsonl").read_text()
+    assert json.loads(rejects)["reason"] == "empty file"
+    assert assort("similar", "A", "--by", "image", "--json")[0]["product_id"] == "B"
+    assert assort("similar", "C", "--by", "fused", "--weights", "image=1", "--json")[0]["product_id"] == "D"
+    painted("red", seed=5).save("query.png")
+    assert {hit["product_id"] for hit in assort("search", "--image", "query.png", "--limit", 2, "--json")} == {"A", "B"}
+    assert len(assort("search", "red shoe", "--by", "image", "--json")) == 4
+    assert "image 0.50 is the default from now on" in assort("tune-fusion", "--truth", "brand")
+    again = assort("index", catalogue, "--images", folder, "--json")["images"]
+    assert (again["embedded"], again["unchanged"]) == (0, 4)
+    assort("cluster", "all")
+    assert "4 of 6 products have one" in assort("cluster", "similarity")
+    fused = assort("cluster", "identity", "--on", "fused", "--weights", "image=1", "--k", 2, "--json")
+    assert fused["identity"]["k"] == 2
+    cells = {p["product_id"]: p["identity_cell"] for p in assort("products", "--json")}
+    assert cells["A"] == cells["B"] != cells["C"] == cells["D"]
+    drawn = assort("grids", "similarity", "--json")
+    assert drawn["pictures"] == 4
+
+
+def test_a_column_names_each_file_of_the_folder(folder, clip, tmp_path):
+    rows = "\n".join(f"{i.lower()},shirt,{i}.png" for i in COLOURS)
+    (tmp_path / "shop.csv").write_text(f"id,title,photo\n{rows}\n")
+    options = ("--images", folder, "--image-model", clip, "--json")
+    assert assort("index", "shop.csv", "--image-column", "photo", *options)["images"]["embedded"] == 4
+    assert assort("similar", "a", "--by", "image", "--json")[0]["product_id"] == "b"
+
+
+def test_another_model_or_crop_is_refused_before_texts_are_embedded(catalogue, folder, clip, checkpoints, embedder):
+    assort("index", catalogue, "--images", folder, "--image-model", clip, "--crop", "salient")
+    done = len(embedder.embedded)
+    for option in (["--image-model", str(checkpoints["vit"])], ["--crop", "none"], ["--image-model", "visual-words"]):
+        assert "or index into another --collection" in assort("index", catalogue, "--images", folder, *option, code=1)
+    assert len(embedder.embedded) == done
+    assert "4 unchanged" in assort("index", catalogue, "--images", folder)
+
+
+def test_a_bare_folder_of_pictures_is_a_catalogue(folder, clip):
+    made = assort("index", folder, "--format", "images", "--image-model", clip, "--json")
+    assert (made["new"], made["images"]["embedded"]) == (5, 4)
+    assert assort("similar", "A", "--by", "image", "--json")[0]["product_id"] == "B"
+
+
+def test_pictures_that_a_table_holds_as_bytes_are_embedded(clip):
+    def packed(colour):
+        with io.BytesIO() as content:
+            painted(colour).save(content, "PNG")
+            return {"bytes": content.getvalue(), "path": None}
+
+    rows = [{"id": i, "title": f"shirt {i}", "image": packed(colour)} for i, colour in COLOURS.items()]
+    pd.DataFrame(rows).to_parquet("shop.parquet")
+    made = assort("index", "shop.parquet", "--images", "download", "--image-model", clip, "--json")
+    assert made["images"]["embedded"] == 4
+    assert assort("similar", "C", "--by", "image", "--json")[0]["product_id"] == "D"
+
+
+def test_visual_words_need_no_weights_and_are_kept_with_the_collection(catalogue, folder):
+    for number in range(40):  # enough to learn from
+        painted(["red", "blue"][number % 2], seed=number).save(folder / f"more{number}.png")
+    assort("index", folder, "--format", "images", "--image-model", "visual-words", "--json")
+    painted("red", seed=99).save("query.png")
+    nearest = assort("search", "--image", "query.png", "--limit", 1, "--json")[0]
+    assert nearest["product_id"] in {"A", "B", *(f"more{n}" for n in range(0, 40, 2))}
+    assert "knows no words" in assort("search", "red", "--by", "image", code=1)
+    assert assort("index", folder, "--format", "images", "--json")["images"]["unchanged"] == 44
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["index", "shop.jsonl", "--images", "nowhere"], "'nowhere' is neither download, none nor a folder"),
+        (["index", "shop.jsonl", "--image-column", "file"], "--image-column names files in a folder"),
+        (["search"], "give a TEXT or --image FILE, one of them"),
+        (["similar", "A", "--by", "fused", "--weights", "text"], "'text' is not KIND=NUMBER"),
+        (["similar", "A", "--weights", "text=1"], "--weights are for --by fused"),
+    ],
+)
+def test_wrong_usage_is_told_with_exit_code_two(catalogue, arguments, message):
+    assert message in assort(*arguments, code=2)
+
+
+def test_questions_by_picture_without_pictures_say_what_to_do(catalogue, clip):
+    assort("index", catalogue)
+    Image.new("RGB", (9, 9)).save("query.png")
+    for question in (
+        ["search", "--image", "query.png"],
+        ["search", "red", "--by", "image"],
+        ["tune-fusion", "--truth", "brand"],
+    ):
+        assert "run `assort index CATALOGUE --images download`" in assort(*question, code=1)
+    assert "has no vector 'image'" in assort("similar", "A", "--by", "image", code=1)
+
+
+def test_a_picture_that_cannot_be_used_is_named(catalogue, folder, clip):
+    assort("index", catalogue, "--images", folder, "--image-model", clip)
+    message = assort("search", "--image", folder / "E.jpg", code=1)
+    assert f"'{folder / 'E.jpg'}' cannot be used: empty file" in message
