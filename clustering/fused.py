@@ -57,7 +57,8 @@ def fused_vectors(kinds: Sequence[FloatArray], shares: Sequence[float]) -> Float
     parts = [_centred(vectors) * np.float32(share**0.5) for vectors, share in zip(kinds, shares, strict=True)]
     fused = np.concatenate(parts, axis=1)
     lengths = np.linalg.norm(fused, axis=1, keepdims=True)
-    return np.divide(fused, lengths, out=np.full_like(fused, np.nan), where=lengths > 0)
+    whole: FloatArray = np.divide(fused, lengths, out=np.full_like(fused, np.nan), where=lengths > 0)
+    return whole
 
 
 def _centred(vectors: FloatArray) -> FloatArray:

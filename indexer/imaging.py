@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -170,7 +170,7 @@ def _threads() -> Iterator[ThreadPoolExecutor]:
 
 def _begun(
     store: ProductStore, source: PictureSource, made_with: str, crop_by: Crop, threads: ThreadPoolExecutor
-) -> Iterator[Future[_Ready]]:
+) -> Generator[Future[_Ready]]:
     """Begin to read the pictures of all products that have one."""
     pages = store.pages(("image_urls", FIELDS, PICTURE, IMAGE_HASH))
     while products := [found.payload for page in islice(pages, _PAGES) for found in page]:
