@@ -80,7 +80,10 @@ def refine_identity(
         ValueError: If the inputs differ in length.
     """
     n = len(vectors)
-    for name, given in {"titles": titles, "cells": cells, "brands": brands, "sources": sources}.items():
+    hashes = None if pictures is None else pictures.hashes
+    for name, given in (
+        ("titles", titles), ("cells", cells), ("brands", brands), ("sources", sources), ("pictures", hashes),
+    ):  # fmt: skip
         if given is not None and len(given) != n:
             raise ValueError(f"{name} must have one entry for each of the {n} vectors, got {len(given)}")
     tokens = read_tokens(titles)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .embedders.cache import cache_folder
 from .images import BadPicture, PictureSource
 from .images.crop import Crop
 from .images.viewing import view
@@ -206,6 +207,8 @@ def _read(product: Payload, found: Path | BadPicture, made_with: str, crop_by: C
     try:
         picture, perceptual = view(content, crop_by)
     except BadPicture as error:
+        if found.is_relative_to(cache_folder()):
+            found.unlink(missing_ok=True)  # downloaded badly: the next run fetches it again
         return _Ready("broken" if known else "refused", product_id, origin, reason=str(error))
     return _Ready("new", product_id, origin, digest, picture, f"{perceptual:016x}")
 

@@ -437,3 +437,11 @@ def test_a_cluster_that_is_no_number_is_wrong_usage(shop):
     done = command("similarity", "--store", shop, "--clusters", "3,phones")
     assert done.exit_code == 2
     assert "'phones' is no cluster's number: write for example 3,17,40" in done.stderr
+
+
+def test_pages_of_clusters_that_are_gone_go_and_other_files_stay(tmp_path):
+    names = ["kind-0007.png", "kind-sheet.png", "kind-sheet-2.png", "other-0007.png", "kind-notes.png", "kind-7.png"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    write_grids([], tmp_path, label="kind", names={})
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["kind-7.png", "kind-notes.png", "other-0007.png"]

@@ -98,6 +98,16 @@ def test_a_picture_that_cannot_be_had_leaves_the_vector_of_the_one_before(filled
     assert filled.get(["P1"])["P1"]["picture"] == str(folder / "P1.png")
 
 
+def test_a_broken_download_is_thrown_away_to_be_fetched_again_and_a_broken_file_of_the_user_is_not(
+    filled, folder, monkeypatch
+):
+    run(filled, folder)
+    assert (folder / "C1.jpg").exists()
+    monkeypatch.setenv("ASSORT_CACHE", str(folder))
+    run(filled, folder)
+    assert [file.name for file in sorted(folder.iterdir())] == ["P1.png", "P2.jpg"]
+
+
 class Broken(ColourEmbedder):
     """Fails, or gives nothing of length 1."""
 

@@ -1,6 +1,7 @@
 """Clusters as pages of pictures: a PNG a cluster, and contact sheets of all."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -104,7 +105,7 @@ def write_grids(
     """Draw each cluster as a page, `LABEL-0007.png`, and all of them on contact sheets, `LABEL-sheet.png`.
 
     A page shows the most central, the most diverse and the farthest products, then some without a vector; or products
-    of each role. Files of the same name are replaced. Pictures are read in threads, as many as there are cores.
+    of each role. Pages and sheets of an earlier run go first. Pictures are read in threads, as many as there are cores.
 
     Args:
         clusters: Drawn in this order; taken one by one.
@@ -122,6 +123,7 @@ def write_grids(
     if not FEWEST <= per_cluster <= MOST:
         raise ValueError(f"pictures a cluster must be between {FEWEST} and {MOST}, got {per_cluster}")
     folder.mkdir(parents=True, exist_ok=True)
+    _remove_earlier(folder, label)
     draw = partial(_draw, folder=folder, label=label, names=names, seen=seen, face=face)
     pages = (_plan(cluster, per_cluster) for cluster in clusters)
     sheets: list[Path] = []
@@ -140,6 +142,14 @@ def write_grids(
             _save(draw_contact_sheet(label, note, entries, face=face), sheets[-1])
             grids += len(entries)
     return GridSummary(folder, grids, tuple(sheets), pictures, dict(missed))
+
+
+def _remove_earlier(folder: Path, label: str) -> None:
+    """Remove pages and sheets that an earlier run drew: some of its clusters may be gone."""
+    ours = re.compile(rf"{re.escape(label)}-(\d{{4,}}|sheet(-\d+)?)\.png")
+    for file in folder.iterdir():
+        if ours.fullmatch(file.name):
+            file.unlink()
 
 
 def _plan(cluster: Cluster, per_cluster: int) -> _Page:
