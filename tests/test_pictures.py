@@ -104,6 +104,17 @@ def test_a_bare_folder_of_pictures_is_a_catalogue(folder, clip):
     assert assort("similar", "A", "--by", "image", "--json")[0]["product_id"] == "B"
 
 
+@pytest.mark.parametrize("name", ["clip", "siglip", "siglip2", "dinov2", "dinov2_with_registers", "vit"])
+def test_every_architecture_goes_through_the_same_command(folder, checkpoints, name):
+    made = assort("index", folder, "--format", "images", "--image-model", checkpoints[name], "--json")
+    assert made["images"]["embedded"] == 4
+    assert assort("info", "--json")["image_model"] == str(checkpoints[name])
+    assert assort("similar", "A", "--by", "image", "--json")[0]["product_id"] == "B"
+    knows_words = name in ("clip", "siglip", "siglip2")
+    said = assort("search", "red", "--by", "image", code=0 if knows_words else 1)
+    assert knows_words or "knows no words" in said
+
+
 def test_pictures_that_a_table_holds_as_bytes_are_embedded(clip):
     def packed(colour):
         with io.BytesIO() as content:

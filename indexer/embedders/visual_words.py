@@ -42,7 +42,7 @@ class _Part(NamedTuple):
     whitening: float
 
 
-_PARTS = {"thing": _Part(1.0, 256, 0.5), "whole": _Part(0.7, 128, 0.5), "colours": _Part(0.8, 64, 0.25)}
+_PARTS = {"thing": _Part(1.0, 256, 0.5), "whole": _Part(0.7, 128, 0.5), "colours": _Part(0.73, 64, 0.25)}
 _SHAPE = ("thing", "whole")  # the parts that know no colour
 
 
