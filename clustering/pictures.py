@@ -14,6 +14,7 @@ CANDIDATE_BITS = 3  # the same for pairs that nothing else brought together
 CLOSE = 0.9  # least cosine: a hash alone takes two plain shapes for one
 NATS = 1.0  # what a photograph of its own says for one product: a title's model code outvotes it
 HOLDERS = 80  # rows that may show a photograph before it says nothing
+PLAIN = 16  # bits of a hash that are set at least where a picture shows anything; in most half of them are
 _BANDS = 4  # parts of a hash: of two that differ in fewer bits than there are parts, one part is the same
 
 
@@ -79,11 +80,12 @@ def picture_scores(pictures: Pictures, first: IntArray, second: IntArray) -> NDA
 
     Returns:
         float64 (m,), in nats, 0 or more: near-identical pictures speak for one product, the less the more rows show
-        them, and different ones not against it.
+        them, plain ones nothing, and different ones not against it.
     """
     _, inverse, counts = np.unique(pictures.hashes, return_inverse=True, return_counts=True)
     holders = counts[inverse]
     close = np.bitwise_count(pictures.hashes[first] ^ pictures.hashes[second]) <= BITS
+    close &= np.bitwise_count(pictures.hashes[first]) >= PLAIN
     cosine = np.full(len(first), -1.0)
     cosine[close] = np.einsum("ij,ij->i", pictures.vectors[first[close]], pictures.vectors[second[close]])
     telling = 1 - np.log(np.maximum(holders[first], holders[second])) / np.log(HOLDERS)

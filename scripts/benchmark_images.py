@@ -2,9 +2,10 @@
 """Measure what picture vectors know of real catalogues, beside textbook descriptors.
 
 Embeds the photos of the fashion catalogue with visual words learned from some of them, asks whether a photo's nearest
-neighbours share its article type and its colour, prints all figures as JSON and writes them as a page.
+neighbours share its article type and its colour, by picture and fused with its title, finds the other rendition of
+car logos, prints all figures as JSON and writes them as a page.
 
-    pip install -e '.[cpu]'
+    pip install -e '.[cpu,offline]'
     scripts/benchmark_images.py
 """
 
@@ -22,6 +23,7 @@ import faiss
 import numpy as np
 import pandas as pd
 from benchmark_images_baselines import baselines
+from benchmark_images_fused import fashion_fused, logos
 from benchmark_images_table import markdown, missed, setup
 from benchmark_quality_cases import Case
 from numpy.typing import NDArray
@@ -82,7 +84,11 @@ def fashion_words(bench: Bench) -> Iterator[Case]:
     )
 
 
-CASES: Mapping[str, Callable[[Bench], Iterator[Case]]] = {"fashion_words": fashion_words}
+CASES: Mapping[str, Callable[[Bench], Iterator[Case]]] = {
+    "fashion_words": fashion_words,
+    "fashion_fused": lambda bench: iter([fashion_fused(bench.data, bench.seed)]),
+    "logos": lambda bench: iter([logos(bench.data, bench.seed)]),
+}
 
 
 def _visual_words(files: Sequence[Path], bench: Bench) -> tuple[NDArray[np.float32], dict[str, float]]:

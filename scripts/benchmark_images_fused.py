@@ -43,7 +43,10 @@ def fashion_fused(data: Path, seed: int) -> Case:
     best = max(chosen, key=lambda each: each.agreement)
     fused = next(each for each in graded if each.image == best.image)
     scores: Mapping[str, Scores] = {
-        f"fused, picture {best.image:.2f}": {"articleType and baseColour": fused.agreement},
+        f"fused, picture {best.image:.2f}": {
+            "articleType and baseColour": fused.agreement,
+            "above the better one alone": fused.agreement - max(graded[0].agreement, graded[-1].agreement),
+        },
         "text alone": {"articleType and baseColour": graded[0].agreement},
         "picture alone": {"articleType and baseColour": graded[-1].agreement},
     }

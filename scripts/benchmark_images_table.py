@@ -14,6 +14,7 @@ TARGETS: Mapping[tuple[str, str], Target] = {
     ("fashion_words", "articleType"): Target(0.82),
     ("fashion_words", "baseColour"): Target(0.53),
     ("fashion_words", "pictures/s, one thread"): Target(100),
+    ("fashion_fused", "above the better one alone"): Target(0.001),
 }
 
 

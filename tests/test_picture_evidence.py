@@ -37,7 +37,8 @@ def test_rows_without_a_picture_are_never_paired():
 
 
 def test_a_picture_speaks_for_one_product_the_less_the_more_rows_show_it():
-    shown = pictures([1, 1, 2**40, *[7] * HOLDERS, 9, 9], lacking=[HOLDERS + 4])
+    one, other = 0x00FF00FF00FF00FF, 0x0F0F0F0F0F0F0F0F
+    shown = pictures([one, one, other, *[~one % 2**64] * HOLDERS, other, other], lacking=[HOLDERS + 4])
     first = np.array([0, 0, 3, HOLDERS + 3])
     second = np.array([1, 2, 4, HOLDERS + 4])
     scores = picture_scores(shown, first, second)
@@ -45,8 +46,13 @@ def test_a_picture_speaks_for_one_product_the_less_the_more_rows_show_it():
     assert scores[1:].tolist() == [0.0, 0.0, 0.0]
 
 
+@pytest.mark.parametrize("plain", [0, 2**63])
+def test_plain_pictures_say_nothing(plain):
+    assert picture_scores(pictures([plain, plain]), np.array([0]), np.array([1])).tolist() == [0.0]
+
+
 def test_a_hash_without_a_close_vector_says_nothing():
-    shown = pictures([1, 1])
+    shown = pictures([0x00FF00FF00FF00FF] * 2)
     shown.vectors[1] = np.roll(shown.vectors[0], 1)
     assert picture_scores(shown, np.array([0]), np.array([1])).tolist() == [0.0]
 
@@ -54,7 +60,7 @@ def test_a_hash_without_a_close_vector_says_nothing():
 def test_one_stock_photo_never_joins_what_titles_keep_apart():
     titles = ["acme phone 64gb black", "acme phone 128gb black", "zeta lamp", "", ""]
     vectors = np.eye(5, dtype=np.float32)
-    shared = pictures([3] * 5)
+    shared = pictures([0x00FF00FF00FF00FF] * 5)
     alone = refine_identity(vectors, titles, np.zeros(5, np.int64))
     assert refine_identity(vectors, titles, np.zeros(5, np.int64), pictures=shared).tolist() == alone.tolist()
     assert len(set(alone.tolist())) == 5

@@ -33,7 +33,7 @@ def drawn(kind, colour, seed, size=(96, 96)):
         pen.rectangle(at((15, 74), (88, 79)), fill="black")
     elif kind == "watch":
         pen.rectangle(at((40, 5), (60, 95)), fill=colour)
-        pen.ellipse(at((28, 28), (72, 72)), fill="white", outline=colour, width=5)
+        pen.ellipse(at((28, 28), (72, 72)), fill=colour, outline="black", width=4)
     else:
         pen.polygon(at((35, 15), (65, 15), (90, 35), (80, 48), (70, 40), (70, 85), (30, 85), (30, 40)), fill=colour)
         pen.line(at((50, 15), (50, 85)), fill="white", width=2)
