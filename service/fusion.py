@@ -44,11 +44,13 @@ def shares_of(store: ProductStore, asked: Mapping[str, float] | None = None) -> 
             raise ValueError(f"there is no vector '{name}' to weigh, only {', '.join(there)}")
         if not 0 <= share < np.inf:
             raise ValueError(f"a weight must be 0 or more and finite, got {name}={share}")
+    left = max(0.0, 1 - sum(shares.values()))  # text=0.3 alone leaves 0.7 to pictures
+    shares = {name: shares.get(name, left) for name in EQUAL} if shares else shares
     total = sum(shares.values())
     if not total > 0:
         raise ValueError("at least one weight must be above 0")
     # Never nothing at all: a product that lacks the only kind that counts is still compared by the other.
-    return {name: max(shares.get(name, 0.0) / total, LEAST) for name in EQUAL}
+    return {name: max(share / total, LEAST) for name, share in shares.items()}
 
 
 def similar_fused(
@@ -141,9 +143,15 @@ def tuned(store: ProductStore, field: str, *, seed: int) -> tuple[list[Graded], 
         What every share achieved, and the best of them: the most even one among equals.
 
     Raises:
-        LookupError: If there is no such field, there are no pictures, or fewer than two products have a value.
+        LookupError: If there is no such field, it tells no shares apart, there are no pictures, or fewer than two
+            products have a value.
     """
     grades = grade(store, store.take().ids, values_of(store, field), seed=seed)
+    if len({each.agreement for each in grades}) == 1:
+        raise LookupError(
+            f"field '{field}' tells no weights apart (nearest products agree in {grades[0].agreement:.2f}): "
+            "name a --truth that several products have in common"
+        )
     best = max(grades, key=lambda g: (round(g.agreement, 4), -abs(g.text - g.image)))
     settings = store.records.settings()
     store.records.save_settings(replace(settings, weights={"text": best.text, "image": best.image}))
@@ -192,8 +200,8 @@ def grade(store: ProductStore, ids: Sequence[str], truth: Sequence[str | None], 
     cosines = [vectors @ vectors.T for vectors in kinds]
     expected = [expected_cosine(vectors) for vectors in kinds]
     return [
-        Graded(1 - share, share, _agreement(fused_cosines(cosines, expected, [1 - share, share]), codes))
-        for share in np.arange(_STEPS + 1) / _STEPS
+        Graded(round(1 - share, 2), share, _agreement(fused_cosines(cosines, expected, [1 - share, share]), codes))
+        for share in (step / _STEPS for step in range(_STEPS + 1))
     ]
 
 

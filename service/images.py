@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -80,11 +80,15 @@ def add_pictures(
         bar: Draws how far it is.
 
     Raises:
-        LookupError: If the store holds no products, or no picture where visual words are to be learned.
+        LookupError: If the store holds no products.
         ValueError: If the collection's pictures were embedded otherwise.
         ModelUnavailable: If the model is not here and cannot be fetched.
     """
-    embedder = image_embedder(store, model, source=source, crop_by=crop_by, seed=seed, say=say)
+    try:
+        embedder = image_embedder(store, model, source=source, crop_by=crop_by, seed=seed, say=say)
+    except LookupError as error:
+        embedder = _NotLearned(error)  # there is not one usable picture: the run says of each why
+        say(str(error))
     with bar("embedding pictures", store.count()) as done:
         return index_images(store, source, embedder, crop_by=crop_by, on_rejected=on_rejected, progress=done)
 
@@ -123,13 +127,26 @@ def image_embedder(
     first = next(pictures, None)
     if first is None:
         raise LookupError(
-            f"collection '{store.name}' has no picture to learn visual words from: {_NEXT}; "
-            "a folder's files must be called <product id>.jpg, or --image-column says how"
+            f"collection '{store.name}' has no usable picture to learn visual words from: {_NEXT}, "
+            "whose files are called <product id>.jpg, or as --image-column says"
         )
     say("learning visual words from the catalogue's own pictures")
     words = fit_visual_words(chain([first], pictures), seed=seed)
     store.records.save_file(VISUAL_WORDS, _packed(words))
     return words
+
+
+class _NotLearned:
+    """Stands in for visual words that there was nothing to learn from."""
+
+    name = VISUAL_WORDS
+
+    def __init__(self, why: LookupError) -> None:
+        self._why = why
+
+    def embed(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """Say why there is no vector."""
+        raise self._why
 
 
 def settled_model(store: ProductStore, model: str | None, crop_by: str) -> str:
@@ -206,7 +223,7 @@ def words_vector(store: ProductStore, text: str, *, say: Say = lambda text: None
     if not isinstance(embedder, ImageEmbedder) or not embedder.shares_text:
         raise ValueError(
             f"the image model '{embedder.name}' of collection '{store.name}' knows no words: leave --by away, "
-            "or index with one that does, such as --image-model openai/clip-vit-base-patch32"
+            "or index into another --collection with one that does, such as --image-model openai/clip-vit-base-patch32"
         )
     (vector,) = embedder.embed_texts([text])
     return np.asarray(vector, dtype=np.float32)

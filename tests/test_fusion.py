@@ -45,6 +45,7 @@ def test_all_weight_on_one_kind_is_that_kind_alone_and_texts_decide_where_a_pict
 def test_weights_are_those_asked_for_then_those_kept_then_alike(pictured):
     assert shares_of(pictured) == {"text": 0.5, "image": 0.5}
     assert shares_of(pictured, {"text": 1.0, "image": 3.0}) == {"text": 0.25, "image": 0.75}
+    assert shares_of(pictured, {"text": 0.3}) == pytest.approx({"text": 0.3, "image": 0.7})
     assert shares_of(pictured, {"text": 2.0, "image": 0.0}) == {"text": 1.0, "image": LEAST}
 
 

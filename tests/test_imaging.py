@@ -6,6 +6,9 @@ from PIL import Image
 
 from indexer.images import BadPicture, FromFolder
 from indexer.imaging import index_images
+from indexer.store import open_store
+from service.images import KEPT_FILES
+from service.push import push
 
 
 class ColourEmbedder:
@@ -153,3 +156,19 @@ def test_another_model_or_crop_is_refused(filled, folder):
         run(filled, folder, crop_by="salient")
     with pytest.raises(ValueError, match="batch size must be at least 1, got 0"):
         run(filled, folder, batch_size=0)
+
+
+def test_push_takes_pictures_and_fitted_models_along_also_onto_a_copy_made_before_there_were_any(
+    filled, folder, tmp_path
+):
+    model = bytes(range(256)) * 40_000  # more than one part
+    with open_store(str(tmp_path / "copy"), create=True) as target:
+        push(filled, target)
+        run(filled, folder)
+        filled.records.save_file(KEPT_FILES[0], model)
+        push(filled, target)
+        assert target.dims() == {"text": 32, "image": 3}
+        assert target.similar(["P1"], by="image")["P1"][0].product_id == "P2"
+        assert target.records.settings().image_model == "mean colour"
+        assert target.records.file(KEPT_FILES[0]) == model
+        assert target.records.file("absent") is None

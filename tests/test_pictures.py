@@ -144,6 +144,7 @@ def test_visual_words_need_no_weights_and_are_kept_with_the_collection(catalogue
     [
         (["index", "shop.jsonl", "--images", "nowhere"], "'nowhere' is neither download, none nor a folder"),
         (["index", "shop.jsonl", "--image-column", "file"], "--image-column names files in a folder"),
+        (["index", "shop.jsonl", "--image-model", "visual-words"], "are for --images download or a folder"),
         (["search"], "give a TEXT or --image FILE, one of them"),
         (["similar", "A", "--by", "fused", "--weights", "text"], "'text' is not KIND=NUMBER"),
         (["similar", "A", "--weights", "text=1"], "--weights are for --by fused"),
@@ -169,3 +170,12 @@ def test_a_picture_that_cannot_be_used_is_named(catalogue, folder, clip):
     assort("index", catalogue, "--images", folder, "--image-model", clip)
     message = assort("search", "--image", folder / "E.jpg", code=1)
     assert f"'{folder / 'E.jpg'}' cannot be used: empty file" in message
+
+
+def test_where_no_picture_is_usable_the_run_says_of_each_why(catalogue, folder):
+    for product_id in COLOURS:
+        (folder / f"{product_id}.png").write_text("not a picture")
+    made = assort("index", catalogue, "--images", folder, "--image-model", "visual-words", "--json")["images"]
+    assert made["rejected"] == {"no picture, but text/plain": 4, "empty file": 1}
+    assert made["embedded"] == 0
+    assert "no pictures" in assort("search", "--image", folder / "A.png", code=1)

@@ -242,6 +242,8 @@ def _picture_run(
     """Prepare to embed the products' pictures, where any were asked for; what cannot be is told before texts are."""
     of_folder = catalogues.options["format"] == "images"
     if asked.where == "none" and not of_folder:
+        if asked.model or asked.crop or asked.private:
+            raise click.UsageError("--image-model, --crop and --allow-private are for --images download or a folder")
         return None
     from ..images import add_pictures, picture_source, settled_model
 
