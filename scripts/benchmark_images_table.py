@@ -6,6 +6,7 @@ from datetime import date
 
 from benchmark_quality_cases import Case
 from benchmark_quality_table import Target, shown
+from benchmark_quality_table import missed as missed_of
 from benchmark_setup import processor, versions
 
 _DISTRIBUTIONS = ("assort", "faiss-cpu", "numpy", "pillow", "scikit-learn", "scipy", "torch", "transformers")
@@ -31,12 +32,7 @@ def setup(seed: int) -> dict[str, str]:
 
 def missed(cases: Sequence[Case]) -> list[str]:
     """Name the figures that do not reach their target."""
-    return [
-        f"{case.name}: {figure} is {shown(value)}, target {target}"
-        for case in cases
-        for figure, value in next(iter(case.scores.values())).items()
-        if (target := TARGETS.get((case.name, figure))) and not target.met(value)
-    ]
+    return missed_of(cases, TARGETS)
 
 
 def markdown(cases: Sequence[Case], made_with: Mapping[str, str]) -> str:

@@ -60,13 +60,13 @@ def setup(model: str, seed: int) -> dict[str, str]:
     }
 
 
-def missed(cases: Sequence[Case]) -> list[str]:
+def missed(cases: Sequence[Case], targets: Mapping[tuple[str, str], Target] = TARGETS) -> list[str]:
     """Name the figures that do not reach their target."""
     return [
         f"{case.name}: {figure} is {shown(value)}, target {target}"
         for case in cases
         for figure, value in next(iter(case.scores.values())).items()
-        if (target := TARGETS.get((case.name, figure))) and not target.met(value)
+        if (target := targets.get((case.name, figure))) and not target.met(value)
     ]
 
 

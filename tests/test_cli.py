@@ -6,6 +6,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from indexer.products import Rejected
 from service.cli import main
 
 
@@ -446,3 +447,24 @@ def test_info_is_readable_a_part_of_the_last_run_a_line(shop):
     assert "  kind        index" in lines
     assert "    new         3" in lines
     assert "{" not in done.stdout
+
+
+@pytest.mark.parametrize("rejecting", [True, False])
+def test_a_run_that_breaks_off_keeps_what_it_rejected_or_else_the_file_of_the_run_before(
+    run, tmp_path, monkeypatch, rejecting
+):
+    (tmp_path / "shop.jsonl").write_text('{"asin": "A", "title": "case"}\nnot json\n')
+    run("index", "shop.jsonl", "--rejects", "rejects.jsonl")
+    before = (tmp_path / "rejects.jsonl").read_text()
+
+    def breaking(*args, on_rejected, **options):
+        if rejecting:
+            on_rejected(Rejected(7, "the last one"))
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("service.cli.index.index_products", breaking)
+    done = run("index", "shop.jsonl", "--rejects", "rejects.jsonl")
+    assert (done.exit_code, "the disk is full" in done.stderr) == (1, True)
+    after = (tmp_path / "rejects.jsonl").read_text()
+    assert ("the last one" in after) if rejecting else (after == before)
+    assert not (tmp_path / "rejects.jsonl.part").exists()

@@ -52,7 +52,7 @@ def test_weights_are_those_asked_for_then_those_kept_then_alike(pictured):
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ({"sound": 1.0}, "there is no vector 'sound' to weigh, only text, image"),
+        ({"sound": 1.0}, "there is no vector 'sound' to weigh, only image, text"),
         ({"text": -1.0}, "a weight must be 0 or more and finite, got text=-1.0"),
         ({"text": float("nan")}, "a weight must be 0 or more and finite, got text=nan"),
         ({"text": 0.0, "image": 0.0}, "at least one weight must be above 0"),

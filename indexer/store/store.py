@@ -61,7 +61,7 @@ class ProductStore:
     def dims(self) -> dict[str, int]:
         """Say the dimensions of each dense vector; empty before the first product."""
         shape = self._engine.shape()
-        return {} if shape is None else dict(shape.dims)
+        return {} if shape is None else dict(sorted(shape.dims.items()))  # the engine keeps them in no order
 
     def indexed(self) -> int:
         """Count the products that stand in a vector index; the others are scanned."""

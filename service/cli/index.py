@@ -272,22 +272,22 @@ def _not_read(unread: Sequence[Path | str]) -> str:
 def _rejects_file(path: Path) -> Iterator[Callable[[Rejected], None]]:
     """Write rejected lines as JSON lines; the file replaces that of an earlier run when this one ends."""
     part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
+    whole = False
+    try:
+        with part.open("w", encoding="utf-8") as file:
 
-        def reject(rejected: Rejected) -> None:
-            file.write(json.dumps(asdict(rejected), ensure_ascii=False) + "\n")
+            def reject(rejected: Rejected) -> None:
+                file.write(json.dumps(asdict(rejected), ensure_ascii=False) + "\n")
 
-        try:
             yield reject
-        except BaseException:  # what was rejected until then is kept, and else the file of an earlier run
-            file.flush()
-            part.replace(path) if part.stat().st_size else part.unlink()
-            raise
-    if part.stat().st_size:
-        part.replace(path)
-    else:
-        part.unlink()
-        path.unlink(missing_ok=True)
+        whole = True
+    finally:
+        if part.stat().st_size:
+            part.replace(path)
+        else:
+            part.unlink()
+            if whole:  # a run that broke off before it read anything leaves the file of the one before
+                path.unlink(missing_ok=True)
 
 
 def _print_summary(summary: IndexSummary, rejects: Path, products: int) -> None:
