@@ -1,8 +1,8 @@
 """Find the attributes that two titles state differently: 64 GB or 128 GB, black or blue, iPhone 7 or iPhone 8.
 
-An attribute is a slot and its values: a unit and its numbers, "colour" and its names, or a word and the numbers or
-codes that follow it. Two titles conflict in a slot when both fill it and share none of its values; a title that leaves
-the slot out conflicts with no one.
+An attribute is a slot and its values: a unit and its numbers, "colour" and its names, whom the product is for, or a
+word and the numbers or codes that follow it. Two titles conflict in a slot when both fill it and share none of its
+values; a title that leaves the slot out conflicts with no one.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ from .tokens import MEASURE_PATTERN, IntArray, Kind, Tokens
 VARIANT_UNITS = frozenset({"gb", "tb", "mb", "pack", "ml", "oz", "lb", "g", "mah", "ft", "m", "port", "th"})
 VARIANT_WEIGHT = 8.0  # the units products are sold by: a difference is another product
 MEASURE_WEIGHT = 3.0  # other units are rounded and measured in many ways
-COLOUR_WEIGHT = 5.0
+COLOUR_WEIGHT = 5.0  # and that of audiences
+AUDIENCES = frozenset({"men", "women", "boys", "girls"})  # whom a product is made for
 FOLLOWING_WEIGHT = 1.0  # a number after a word names a model ("galaxy s8") or is just a figure
 
 
@@ -48,13 +49,14 @@ def read_attributes(tokens: Tokens) -> Attributes:
     width = len(tokens.vocabulary)
     units = [match[2] if (match := MEASURE_PATTERN.fullmatch(token)) else "" for token in tokens.vocabulary]
     names, unit = np.unique(units, return_inverse=True) if width else (np.empty(0, str), np.empty(0, np.int64))
-    # Columns of slots: a word before a number by its own token, then the units, then colour.
-    slot = np.where(tokens.kinds == Kind.MEASURE, width + unit, width + len(names))
-    weights = np.full(width + len(names) + 1, FOLLOWING_WEIGHT)
-    weights[width:-1] = np.where(np.isin(names, list(VARIANT_UNITS)), VARIANT_WEIGHT, MEASURE_WEIGHT)
-    weights[-1] = COLOUR_WEIGHT
+    audience = np.array([token in AUDIENCES for token in tokens.vocabulary], dtype=np.bool_)
+    # Columns of slots: a word before a number by its own token, then the units, then colour, then audience.
+    slot = np.where(tokens.kinds == Kind.MEASURE, width + unit, width + len(names) + audience)
+    weights = np.full(width + len(names) + 2, FOLLOWING_WEIGHT)
+    weights[width:-2] = np.where(np.isin(names, list(VARIANT_UNITS)), VARIANT_WEIGHT, MEASURE_WEIGHT)
+    weights[-2:] = COLOUR_WEIGHT
     kinds = tokens.kinds[tokens.words]
-    own = np.flatnonzero((kinds == Kind.MEASURE) | (kinds == Kind.COLOUR))
+    own = np.flatnonzero((kinds == Kind.MEASURE) | (kinds == Kind.COLOUR) | audience[tokens.words])
     after = np.flatnonzero((tokens.rows[1:] == tokens.rows[:-1]) & (kinds[:-1] == Kind.WORD)) + 1
     after = after[np.isin(kinds[after], (Kind.NUMBER, Kind.CODE))]
     rows = np.concatenate([tokens.rows[own], tokens.rows[after]])

@@ -1,16 +1,94 @@
-"""The middles of clusters, and which of them are neighbours."""
+"""The middles of clusters: the model of k-means, which rows are nearest to which, and which are neighbours."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+
+from .models import Arrays, check_width
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
 
 EXACT_UP_TO = 4096  # centroids beyond which neighbours are searched approximately
 GROUP_TRAINING = 64  # centroids that each group is placed by
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Centroids:
+    """Put new rows into the cluster of the nearest centroid.
+
+    Args:
+        centroids: float32 (k, d).
+        spherical: Whether nearest is the highest cosine, to rows and centroids of length 1, or the smallest distance.
+    """
+
+    kind: ClassVar[str] = "centroids"
+    centroids: FloatArray
+    spherical: bool
+
+    def predict(self, vectors: FloatArray) -> tuple[IntArray, None]:
+        """Find the nearest centroid of each row, float32 (m, d)."""
+        check_width(vectors, self.centroids.shape[1])
+        return (nearest_direction if self.spherical else nearest_mean)(vectors, self.centroids)[0], None
+
+    def arrays(self) -> Arrays:
+        """Give the centroids."""
+        return {"centroids": self.centroids}
+
+    def settings(self) -> Mapping[str, Any]:
+        """Give what nearest means."""
+        return {"spherical": self.spherical}
+
+    @classmethod
+    def restored(cls, arrays: Arrays, settings: Mapping[str, Any]) -> Self:
+        """Make it again from `arrays` and `settings`."""
+        return cls(arrays["centroids"], settings["spherical"])
+
+
+def nearest_direction(vectors: FloatArray, centroids: FloatArray, *, gpu: bool = False) -> tuple[IntArray, FloatArray]:
+    """Find the centroid of the highest cosine to each row.
+
+    Args:
+        vectors: float32 (m, d), rows of length 1.
+        centroids: float32 (k, d), rows of length 1.
+        gpu: Whether to work on the GPUs.
+
+    Returns:
+        int64 (m,), and the cosines, float32 (m,).
+    """
+    import faiss
+
+    return _search(faiss.IndexFlatIP(vectors.shape[1]), vectors, centroids, gpu=gpu)
+
+
+def nearest_mean(vectors: FloatArray, centroids: FloatArray, *, gpu: bool = False) -> tuple[IntArray, FloatArray]:
+    """Find the centroid of the smallest Euclidean distance to each row.
+
+    Args:
+        vectors: float32 (m, d).
+        centroids: float32 (k, d).
+        gpu: Whether to work on the GPUs.
+
+    Returns:
+        int64 (m,), and the squared distances, float32 (m,), none below 0.
+    """
+    import faiss
+
+    labels, squared = _search(faiss.IndexFlatL2(vectors.shape[1]), vectors, centroids, gpu=gpu)
+    return labels, np.maximum(squared, 0)
+
+
+def _search(index: Any, vectors: FloatArray, centroids: FloatArray, *, gpu: bool) -> tuple[IntArray, FloatArray]:
+    import faiss
+
+    index = faiss.index_cpu_to_all_gpus(index) if gpu else index
+    index.add(np.ascontiguousarray(centroids))
+    scores, labels = index.search(np.ascontiguousarray(vectors, dtype=np.float32), 1)
+    return labels.ravel().astype(np.int64), scores.ravel()
 
 
 def mean_directions(vectors: FloatArray, labels: IntArray, k: int) -> tuple[FloatArray, float]:

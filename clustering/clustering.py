@@ -1,39 +1,58 @@
-"""What k-means finds: a label for every row, and how the labels came about."""
+"""What every method finds: a label for every row, how sure it is of each, and a model that knows where new rows go."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .models import Model
+
+NOISE = -1
+AnyModel = TypeVar("AnyModel", bound=Model, covariant=True)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clustering:
-    """A partition of rows around centroids.
+class Clustering(Generic[AnyModel]):
+    """A partition of rows.
 
     Args:
-        labels: int64 (n,), from 0 to k - 1, every number in use.
-        centroids: float32 (k, d), rows of length 1.
-        inertia: Sum of squared distances of the rows to their centroids.
-        seed: The seed that makes it again.
-        device: "gpu" or "cpu", where it was computed.
+        labels: int64 (n,), from 0 to k - 1, every number in use; `NOISE` where a row belongs nowhere.
+        model: Puts further rows into these clusters.
+        memberships: float32 (n,), how surely each row belongs to its cluster, 0 to 1, 0 for noise; None where the
+            method has no such notion.
+        figures: What the method says of its work, as JSON knows it: inertia, device, losses ...
+
+    Raises:
+        ValueError: If the labels leave a number out, or the memberships do not fit them.
     """
 
     labels: NDArray[np.int64]
-    centroids: NDArray[np.float32]
-    inertia: float
-    seed: int
-    device: str
+    model: AnyModel
+    memberships: NDArray[np.float32] | None = None
+    figures: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if len(np.unique(self.labels)) != self.k or (len(self.labels) and self.labels.max() != self.k - 1):
-            raise ValueError(f"labels must use every number from 0 to {self.k - 1}")
+        used = np.unique(self.labels[self.labels != NOISE])
+        if not np.array_equal(used, np.arange(len(used))):
+            raise ValueError(
+                f"labels must use every number from 0 to {len(used) - 1}, they use {used[:5].tolist()} ..."
+            )
+        if self.memberships is not None and self.memberships.shape != self.labels.shape:
+            raise ValueError(f"{len(self.labels)} labels need as many memberships, got {len(self.memberships)}")
 
     @property
     def k(self) -> int:
         """How many clusters there are."""
-        return len(self.centroids)
+        return int(self.labels.max(initial=NOISE)) + 1
 
     @property
     def sizes(self) -> NDArray[np.int64]:
         """How many rows each cluster has, int64 (k,)."""
-        return np.bincount(self.labels, minlength=self.k)
+        return np.bincount(self.labels[self.labels != NOISE], minlength=self.k)
+
+    @property
+    def noise(self) -> int:
+        """How many rows belong to no cluster."""
+        return int((self.labels == NOISE).sum())

@@ -3,7 +3,8 @@
 Pairs that share a rare token or lie close together are scored by evidence for and against, in nats, as record linkage
 adds up weights (Fellegi and Sunter 1969); average linkage then turns scores into clusters. The rarest thing that two
 titles share decides most: of the d titles that hold a token a handful are offers of one product, so a small d says same
-and a large one nothing. Without a shared model code nearly all of the titles must agree.
+and a large one nothing. Without a shared model code nearly all of the titles must agree, and more than one rare word:
+in a small catalogue a brand, and any odd word, is in as few titles as the name of one product.
 """
 
 import re
@@ -15,6 +16,7 @@ from scipy import sparse
 
 from .attributes import read_attributes
 from .candidates import pairs_in_cells, pairs_sharing_tokens, unique_pairs
+from .compounds import find_phrases, leading_words
 from .linkage import average_linkage
 from .pictures import Pictures, pairs_sharing_pictures, picture_scores
 from .tokens import IntArray, Kind, Tokens, read_tokens
@@ -26,6 +28,10 @@ GROUP = 80.0  # titles that may share a code before it no longer speaks for one 
 COPIES = 45  # rows that may share a title to the letter before it names no product
 LONG_CODE, LONG_NUMBER = 4, 5  # characters from which a code or number names a product
 WORD_DISCOUNT = 1.0  # other tokens must be rarer than such names by this: they describe
+BRAND_SHARE = 0.015  # of all titles that may hold a word which titles start with, a brand, before it says nothing
+SECOND = 300.0  # titles that may hold the second rarest thing shared: one rare word alone may be chance
+SECOND_SHARE = 0.05  # of all titles that may, likewise
+SECOND_LEAST = -3.0  # the most that a common one takes away
 CODE_OVERLAP = 4.0  # for each unit of overlap (weighted Jaccard) of titles that share a name
 WORD_OVERLAP = 6.0  # the same without a name: then nearly everything must agree
 HALF = 0.5  # overlap that speaks neither for nor against
@@ -184,12 +190,17 @@ class _TitleEvidence:
         code, number = kinds == Kind.CODE, kinds == Kind.NUMBER
         names = (code & (lengths >= LONG_CODE)) | (number & (lengths >= LONG_NUMBER))
         rarity = np.log((n + 1) / holders)
+        phrases = find_phrases(tokens)
+        words = np.bincount(phrases)[phrases]  # of each token's phrase, which counts once
         most = min(TELLING, TELLING_SHARE * n)
         telling = np.maximum(np.log(np.maximum(most, 1) / holders), 0) * (kinds == Kind.WORD)
         self.matrix = tokens.matrix
         self.naming = np.where(names, np.log(GROUP / holders), -np.inf)
         self.describing = np.where(names, -np.inf, np.log(GROUP / holders) - WORD_DISCOUNT)
-        self.weights = np.stack([rarity**2, telling, code, code * rarity, number], axis=1)
+        brand = np.log(max(BRAND_SHARE * n, 1) / holders)
+        self.describing = np.where(leading_words(tokens, phrases), np.minimum(self.describing, brand), self.describing)
+        self.seconding = _one_of_each(phrases, np.log(max(min(SECOND, SECOND_SHARE * n), 1) / holders))
+        self.weights = np.stack([rarity**2 / words, telling / words, code, code * rarity, number], axis=1)
         self.totals = tokens.matrix @ self.weights
 
     def __call__(self, first: IntArray, second: IntArray) -> FloatArray:
@@ -201,6 +212,7 @@ class _TitleEvidence:
         _, words, codes, code_rarity, numbers = (low - common).T
         by_name = _largest_in_rows(shared, self.naming) + CODE_OVERLAP * overlap
         by_text = _largest_in_rows(shared, self.describing) + WORD_OVERLAP * overlap
+        by_text += np.clip(_second_largest_in_rows(shared, self.seconding), SECOND_LEAST, 0)
         by_text -= WORD_CONFLICT * words + FIGURE_CONFLICT * numbers
         no_code = (codes > 0) & (common[:, 2] == 0)
         against = CODE_CONFLICT * no_code + CODE_WEIGHT * code_rarity + NUMBER_CONFLICT * numbers
@@ -209,8 +221,28 @@ class _TitleEvidence:
 
 def _largest_in_rows(matrix: sparse.csr_matrix, weights: FloatArray) -> FloatArray:
     """Find the largest weight among the columns each row holds; minus infinity when it holds none."""
+    return _largest_entries(matrix, weights[matrix.indices])
+
+
+def _largest_entries(matrix: sparse.csr_matrix, values: FloatArray) -> FloatArray:
+    """Find the largest of the values that stand for each row's entries, likewise."""
     largest = np.full(matrix.shape[0], -np.inf)
     filled = np.flatnonzero(np.diff(matrix.indptr))
     if len(filled):
-        largest[filled] = np.maximum.reduceat(weights[matrix.indices], matrix.indptr[filled])
+        largest[filled] = np.maximum.reduceat(values, matrix.indptr[filled])
     return largest
+
+
+def _second_largest_in_rows(matrix: sparse.csr_matrix, weights: FloatArray) -> FloatArray:
+    """Find the second largest weight, likewise; no two weights may be the same."""
+    values = weights[matrix.indices]
+    values[values == np.repeat(_largest_in_rows(matrix, weights), np.diff(matrix.indptr))] = -np.inf
+    return _largest_entries(matrix, values)
+
+
+def _one_of_each(phrases: IntArray, weights: FloatArray) -> FloatArray:
+    """Leave a weight to the first word of each phrase only, and make no two the same."""
+    first = np.unique(phrases, return_index=True)[1]
+    left = np.full(len(weights), -np.inf)
+    left[first] = weights[first] - 1e-9 * first
+    return left

@@ -1,7 +1,8 @@
-"""Group unit vectors around centroids: spherical k-means, started by Faiss, on the GPU when it finds one.
+"""Group rows around centroids: k-means by Faiss, on the GPU when it finds one.
 
-Comparing n rows with k centroids is what k-means spends its time on, so it is done once or twice and not every round:
-Faiss finds a start from a sample, rounds that look only at centroids nearby improve it, one exact pass ends it.
+Rows of length 1 are grouped by direction, all others by distance (`lloyd`). For directions, comparing n rows with k
+centroids is what k-means spends its time on, so it is done once or twice and not every round: Faiss finds a start from
+a sample, rounds that look only at centroids nearby improve it, one exact pass ends it.
 Thousands of clusters start on two levels, coarse cells first and then clusters inside each: some 2 * n * sqrt(k)
 comparisons. A GPU compares everything with everything, every round.
 """
@@ -12,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .centroids import mean_directions
+from .centroids import Centroids, mean_directions, nearest_direction
 from .clustering import Clustering
+from .lloyd import lloyd
 from .polish import fill_empty, polish
 
 IntArray = NDArray[np.int64]
@@ -24,6 +26,8 @@ ONE_LEVEL_GPU = 32_768  # the same on a GPU
 OFFERS = 5  # rows in a cell for identity: a handful of offers of one product
 TRAINING = 64  # rows of a sample for each centroid
 START = 5  # rounds of Lloyd's algorithm before the rest is left to polishing
+STARTS = 10  # of which the best goes on
+EFFORT = 10**7  # rows times clusters beyond which there is one start, from rows drawn at random
 UNIT = 1e-3  # by which the length of a row may differ from 1
 
 
@@ -50,52 +54,77 @@ def kmeans(
     seed: int,
     iterations: int = 20,
     progress: Callable[[int], object] | None = None,
-) -> Clustering:
-    """Group rows into k clusters by the cosine to their centroids (Dhillon and Modha 2001).
+) -> Clustering[Centroids]:
+    """Group rows into k clusters around centroids.
 
-    Rows that are identical cannot be told apart: where there are fewer than k different ones, fewer clusters come out.
+    Rows of length 1 by the cosine to centroids of length 1 (Dhillon and Modha 2001), others by the distance to their
+    means (Lloyd 1982). Rows that are identical cannot be told apart: where there are fewer than k different ones, fewer
+    clusters come out.
 
     Args:
-        vectors: float32 (n, d), rows of length 1.
+        vectors: float32 (n, d).
         k: Number of clusters.
         seed: Decides where centroids start.
         iterations: At most so many rounds in which rows and centroids move; it ends sooner when they hardly do.
         progress: Called with the share of the work done since it was last called, counted in rows, n in all.
 
     Returns:
-        The clustering; its device says where it ran.
+        The clustering, each row in the cluster of its nearest centroid (nearly each where there are more than
+        `ONE_LEVEL`). Figures: `inertia`, the sum of squared distances to these centroids; `device`, where it ran.
 
     Raises:
-        ValueError: If there are fewer rows than clusters, or rows are not unit vectors.
+        ValueError: If there are fewer rows than clusters, or a value is no number.
     """
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     n = len(vectors)
     if not 1 <= k <= n:
         raise ValueError(f"k must be between 1 and {n} for {n} vectors, got {k}")
-    _check_lengths(vectors)
-    gpu, done = _gpus() > 0, _in_rows(progress, n)
+    spherical, gpu, done = _of_length_one(vectors), _gpus() > 0, _in_rows(progress, n)
+    group = _by_direction if spherical else lloyd
+    labels, centroids, inertia = group(vectors, k, seed=seed, iterations=iterations, gpu=gpu, progress=done)
+    done(1)
+    figures = {"inertia": inertia, "device": "gpu" if gpu else "cpu"}
+    return Clustering(labels, Centroids(centroids, spherical), figures=figures)
+
+
+def _of_length_one(vectors: FloatArray) -> bool:
+    """Say whether all rows have length 1."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    wrong = np.flatnonzero(~np.isfinite(lengths))
+    if len(wrong):
+        raise ValueError(f"row {wrong[0]} holds a value that is no finite number: fill in or leave out such rows first")
+    return bool(np.all(np.abs(lengths - 1) <= UNIT))
+
+
+def _by_direction(
+    vectors: FloatArray, k: int, *, seed: int, iterations: int, gpu: bool, progress: Callable[[float], None]
+) -> tuple[IntArray, FloatArray, float]:
+    """Find labels, centroids and inertia of spherical k-means."""
     if k > (ONE_LEVEL_GPU if gpu else ONE_LEVEL):
-        labels = _two_levels(vectors, k, seed=seed, gpu=gpu, progress=lambda share: done(share / 2))
-        labels = polish(vectors, labels, k, rounds=iterations, progress=lambda share: done((1 + share) / 2))
-    elif gpu or k == 1:
+        labels = _two_levels(vectors, k, seed=seed, gpu=gpu, progress=lambda share: progress(share / 2))
+        labels = polish(vectors, labels, k, rounds=iterations, progress=lambda share: progress((1 + share) / 2))
+        labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+        return labels, *mean_directions(vectors, labels, int(labels.max()) + 1)
+    if gpu or k == 1:
         labels = _lloyd(vectors, k, seed=seed, iterations=iterations, gpu=gpu)
     else:
-        labels = _lloyd(vectors, k, seed=seed, iterations=START, gpu=False, sample=TRAINING)
-        labels = polish(vectors, labels, k, rounds=iterations, progress=lambda share: done((1 + 2 * share) / 4))
-        labels = fill_empty(*_nearest(vectors, mean_directions(vectors, labels, k)[0]), k)
-    labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    centroids, inertia = mean_directions(vectors, labels, int(labels.max()) + 1)
-    done(1)
-    return Clustering(labels, centroids, inertia, seed, "gpu" if gpu else "cpu")
+        if len(vectors) * k <= EFFORT:
+            labels = _best_start(vectors, k, seed=seed)
+        else:
+            labels = _lloyd(vectors, k, seed=seed, iterations=START, gpu=False, sample=TRAINING)
+        labels = polish(vectors, labels, k, rounds=iterations, progress=lambda share: progress((1 + 2 * share) / 4))
+    return _settled(vectors, mean_directions(vectors, labels, k)[0], gpu=gpu)
 
 
-def _check_lengths(vectors: FloatArray) -> None:
-    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-    wrong = np.flatnonzero(~(np.abs(lengths - 1) <= UNIT))
-    if len(wrong):
-        raise ValueError(
-            f"rows must have length 1, row {wrong[0]} has length {lengths[wrong[0]]:.3g}: normalise the vectors first"
-        )
+def _settled(vectors: FloatArray, centroids: FloatArray, *, gpu: bool) -> tuple[IntArray, FloatArray, float]:
+    """Label every row with the nearest centroid, after empty clusters have been given the rows farthest from theirs."""
+    labels, cosines = nearest_direction(vectors, centroids, gpu=gpu)
+    while len(moved := np.flatnonzero((filled := fill_empty(labels, cosines, len(centroids))) != labels)):
+        centroids[filled[moved]] = vectors[moved]
+        labels, cosines = nearest_direction(vectors, centroids, gpu=gpu)
+    used, labels = np.unique(labels, return_inverse=True)
+    inertia = 2 * len(vectors) - 2 * float(cosines.sum(dtype=np.float64))
+    return labels.astype(np.int64), centroids[used], max(inertia, 0.0)
 
 
 def _in_rows(progress: Callable[[int], object] | None, n: int) -> Callable[[float], None]:
@@ -118,12 +147,26 @@ def _gpus() -> int:
     return int(getattr(faiss, "get_num_gpus", int)())
 
 
-def _nearest(vectors: FloatArray, centroids: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Label each row with the nearest of all centroids; also measure the cosine to it."""
+def _best_start(vectors: FloatArray, k: int, *, seed: int) -> IntArray:
+    """Label every row by the best of several starts, each from k-means++ (Arthur and Vassilvitskii 2007)."""
     import faiss
+    from sklearn.cluster import kmeans_plusplus
 
-    cosines, labels = faiss.knn(vectors, centroids, 1, metric=faiss.METRIC_INNER_PRODUCT)
-    return np.asarray(labels.ravel(), dtype=np.int64), np.asarray(cosines.ravel(), dtype=np.float32)
+    rng = np.random.default_rng(seed)
+    options: dict[str, Any] = {
+        "niter": 2 * START,
+        "min_points_per_centroid": 1,
+        "max_points_per_centroid": len(vectors),
+    }
+    best, highest = vectors[:k], -np.inf
+    for _ in range(STARTS):
+        start = np.ascontiguousarray(kmeans_plusplus(vectors, k, random_state=int(rng.integers(2**31)))[0], np.float32)
+        machine: Any = faiss.Kmeans(vectors.shape[1], k, spherical=True, **options)
+        machine.train(vectors, init_centroids=start)
+        closeness = float(nearest_direction(vectors, machine.centroids)[1].sum(dtype=np.float64))
+        if closeness > highest:
+            best, highest = np.array(machine.centroids), closeness
+    return fill_empty(*nearest_direction(vectors, best), k)
 
 
 def _lloyd(

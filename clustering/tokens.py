@@ -68,7 +68,9 @@ COLOUR_NAMES = """
     purple red rose ruby sapphire scarlet silver tan teal titanium transparent turquoise violet white yellow
 """
 COLOURS = frozenset(COLOUR_NAMES.split())
-SAME_COLOUR = {"gray": "grey", "golden": "gold", "transparent": "clear"}
+SAME_WORD = {
+    "gray": "grey", "golden": "gold", "transparent": "clear", "mens": "men", "womens": "women", "ladies": "women",
+}  # fmt: skip
 
 WORD_PATTERN = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+|\n")
 MEASURE_PATTERN = re.compile(r"(\d+(?:\.\d+)?)([a-z]+)")
@@ -164,7 +166,7 @@ def _canonical(word: str) -> str:
         return _number(word)
     if (measure := MEASURE_PATTERN.fullmatch(word)) and measure[2] in UNIT_OF:
         return _number(measure[1]) + UNIT_OF[measure[2]]
-    return SAME_COLOUR.get(word, word)
+    return SAME_WORD.get(word, word)
 
 
 def _number(digits: str) -> str:

@@ -65,7 +65,7 @@ def similarity(
     Raises:
         ValueError: If an edge names a row outside the catalogue or resolution is out of range.
     """
-    edges = combine(likeness, view_edges(viewed, n), n=n)
+    edges = similarity_edges(likeness, viewed, n)
     labels = leiden(edges, n, seed=seed, resolution=resolution, implementation=implementation)
     return Partition(absorb(labels, edges, smallest=SMALLEST), edges)
 
@@ -103,6 +103,16 @@ def complementary(
     Raises:
         ValueError: If an edge names a row outside the catalogue or resolution is out of range.
     """
-    edges = attach(shopper_edges(bought, viewed, together, n), likeness, n)
+    edges = complementary_edges(bought, viewed, together, likeness, n)
     labels = leiden(edges, n, seed=seed, resolution=resolution, null_model="uniform", implementation=implementation)
     return Partition(absorb(labels, edges, smallest=SMALLEST), edges)
+
+
+def similarity_edges(likeness: Edges, viewed: Links, n: int) -> Edges:
+    """Give the graph that `similarity` cuts; the arguments are its own."""
+    return combine(likeness, view_edges(viewed, n), n=n)
+
+
+def complementary_edges(bought: Links, viewed: Links, together: Links, likeness: Edges, n: int) -> Edges:
+    """Give the graph that `complementary` cuts; the arguments are its own."""
+    return attach(shopper_edges(bought, viewed, together, n), likeness, n)

@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .embedders.cache import cache_folder
 from .images import BadPicture, PictureSource
 from .images.crop import Crop
 from .images.viewing import view
 from .products import Rejected
-from .store import FIELDS, IMAGE_HASH, PICTURE, PICTURE_HASH, Payload, ProductStore, new_run
+from .store import FIELDS, IMAGE_HASH, PICTURE, PICTURE_BOX, PICTURE_HASH, Payload, ProductStore, new_run
 
 IMAGE = "image"
 DEFAULT_BATCH = 256
@@ -28,7 +27,7 @@ _WORKERS = 4  # threads that read, decode and crop
 _WAITING = 2 * DEFAULT_BATCH  # pictures made ready ahead of the model, of 1 MB at most
 _PAGES = 10  # of a thousand products each, asked for together: while one server is slow, others answer
 _NO_VECTOR = "the model makes no vector of it"
-_FORGOTTEN: Payload = {PICTURE: "", IMAGE_HASH: "", PICTURE_HASH: ""}
+_FORGOTTEN: Payload = {PICTURE: "", IMAGE_HASH: "", PICTURE_HASH: "", PICTURE_BOX: []}
 
 
 class PictureEmbedder(Protocol):
@@ -53,6 +52,7 @@ class ImageSummary:
         embedded: Products whose picture became a vector.
         unchanged: Products whose picture is the one that is known.
         without: Products that name no picture, or none that is in the folder.
+        withdrawn: Of these, products that had one, which went with its vector.
         rejected: Reason -> products whose picture cannot be had or used; they are tried again by the next run.
     """
 
@@ -60,6 +60,7 @@ class ImageSummary:
     embedded: int = 0
     unchanged: int = 0
     without: int = 0
+    withdrawn: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
 
 
@@ -69,21 +70,22 @@ class _Ready:
 
     Args:
         state: `new` ones have a picture; of `moved` ones only the file is another; `refused` cannot be had, or were
-            never embedded and cannot be used; `broken` are embedded and can no longer be used.
+            never embedded and cannot be used; `broken` are embedded and can no longer be used; `withdrawn` are embedded
+            and no longer to be.
         product_id: Whose it is.
         origin: The file, or the address that gave none.
         digest: Fingerprint of its bytes and what is made of them.
         picture: As the model is to see it.
-        perceptual: Its perceptual hash, 16 hex digits.
+        known: What is to be known of it beside its file and fingerprint.
         reason: Why it cannot be used.
     """
 
-    state: Literal["new", "unchanged", "moved", "refused", "broken"]
+    state: Literal["new", "unchanged", "moved", "refused", "broken", "withdrawn"]
     product_id: str
     origin: str = ""
     digest: str = ""
     picture: Image.Image | None = None
-    perceptual: str = ""
+    known: Payload = field(default_factory=dict)
     reason: str = ""
 
 
@@ -101,7 +103,8 @@ def index_images(
 
     Pictures are read, decoded and cropped in threads while the model works. A run that was killed goes on where it
     stopped, because what is known of a picture is written with its vector. A vector goes when its picture's file is
-    there and broken; it stays when the file cannot be had, or when the source names none any more.
+    there and broken, and when the picture came from this source and the source has none for the product any more: the
+    record lists no address, or the folder no such file. It stays when the file cannot be had, or came from elsewhere.
 
     Args:
         store: Filled by `index_products`.
@@ -131,7 +134,7 @@ def index_images(
             named = writer.take(_ahead(begun, _WAITING), batch_size, progress)
         summary.products = store.count()
         summary.without = summary.products - named
-        progress(summary.without)
+        progress(summary.without - summary.withdrawn)
         if writer.written and store.label_names():
             store.build_index()
         finished = True
@@ -175,9 +178,12 @@ def _begun(
     """Begin to read the pictures of all products that have one."""
     pages = store.pages(("image_urls", FIELDS, PICTURE, IMAGE_HASH))
     while products := [found.payload for page in islice(pages, _PAGES) for found in page]:
-        of = {product["product_id"]: product for product in products}
+        unanswered = {product["product_id"]: product for product in products}
         for product_id, found in source.pictures(products):
-            yield threads.submit(_read, of[product_id], found, made_with, crop_by)
+            yield threads.submit(_read, unanswered.pop(product_id), found, source, made_with, crop_by)
+        for product_id, product in unanswered.items():
+            if product.get(PICTURE) and source.withdrawn(product, Path(product[PICTURE])):
+                yield threads.submit(_Ready, "withdrawn", product_id)
 
 
 def _ahead(items: Iterable[Any], count: int) -> Iterator[Any]:
@@ -191,8 +197,8 @@ def _ahead(items: Iterable[Any], count: int) -> Iterator[Any]:
         yield item.result()
 
 
-def _read(product: Payload, found: Path | BadPicture, made_with: str, crop_by: Crop) -> _Ready:
-    """Read one picture, unless it is the one that is known."""
+def _read(product: Payload, found: Path | BadPicture, source: PictureSource, made_with: str, crop_by: Crop) -> _Ready:
+    """Read one picture, unless it is the one that is known; where a file is no picture, the product's next one."""
     product_id, known = product["product_id"], product.get(IMAGE_HASH, "")
     if isinstance(found, BadPicture):
         return _Ready("refused", product_id, next(iter(product.get("image_urls", ())), ""), reason=str(found))
@@ -200,17 +206,27 @@ def _read(product: Payload, found: Path | BadPicture, made_with: str, crop_by: C
     try:
         content = found.read_bytes()
     except OSError as error:
+        if further := _next_of(product, found, source):  # thrown away just now, for another product that lists it too
+            return _read(product, further, source, made_with, crop_by)
         return _Ready("refused", product_id, origin, reason=f"the file cannot be read ({error.strerror or error})")
     digest = hashlib.blake2b(content + made_with.encode(), digest_size=12).hexdigest()
     if digest == known:
         return _Ready("unchanged" if product.get(PICTURE) == origin else "moved", product_id, origin)
     try:
-        picture, perceptual = view(content, crop_by)
+        picture, perceptual, box = view(content, crop_by)
     except BadPicture as error:
-        if found.is_relative_to(cache_folder()):
-            found.unlink(missing_ok=True)  # downloaded badly: the next run fetches it again
+        source.refuse(found, error)
+        if isinstance(further := _next_of(product, found, source), Path):
+            return _read(product, further, source, made_with, crop_by)
         return _Ready("broken" if known else "refused", product_id, origin, reason=str(error))
-    return _Ready("new", product_id, origin, digest, picture, f"{perceptual:016x}")
+    seen: Payload = {PICTURE_HASH: f"{perceptual:016x}", PICTURE_BOX: list(box or ())}
+    return _Ready("new", product_id, origin, digest, picture, seen)
+
+
+def _next_of(product: Payload, found: Path, source: PictureSource) -> Path | BadPicture | None:
+    """Ask a source again, whose file for a product is no picture; None when it has nothing else to say."""
+    further = next((each for _, each in source.pictures([product])), None)
+    return None if further == found else further
 
 
 class _Writer:
@@ -240,7 +256,7 @@ class _Writer:
         """Embed, write and count what is ready, and say how many products had a picture or named one."""
         named, batch = 0, list[_Ready]()
         for each in ready:
-            named += 1
+            named += each.state != "withdrawn"
             if each.state != "unchanged":
                 batch.append(each)
             self._summary.unchanged += each.state in ("unchanged", "moved")
@@ -253,24 +269,27 @@ class _Writer:
         return named
 
     def _write(self, batch: Sequence[_Ready]) -> None:
-        """Write the vectors of a batch, and take away those whose picture is broken."""
+        """Write the vectors of a batch, and take away those whose picture is broken or withdrawn."""
         pictured = [each for each in batch if each.picture is not None]
         vectors = self._vectors(pictured)
         payloads: dict[str, Payload] = {
-            each.product_id: {PICTURE: each.origin, IMAGE_HASH: each.digest, PICTURE_HASH: each.perceptual}
+            each.product_id: {PICTURE: each.origin, IMAGE_HASH: each.digest, **each.known}
             for each in pictured
             if each.product_id in vectors
         }
         payloads |= {each.product_id: {PICTURE: each.origin} for each in batch if each.state == "moved"}
         refused = [each for each in batch if each.state in ("refused", "broken")]
         refused += [replace(each, reason=_NO_VECTOR) for each in pictured if each.product_id not in vectors]
-        broken = [each.product_id for each in refused if each.state != "refused"]
-        payloads |= dict.fromkeys(broken, _FORGOTTEN)
+        gone = [each.product_id for each in refused if each.state != "refused"]
+        withdrawn = [each.product_id for each in batch if each.state == "withdrawn"]
+        gone += withdrawn
+        payloads |= dict.fromkeys(gone, _FORGOTTEN)
         if vectors:
             self._settle()
         if payloads:
-            self._store.set_vectors(IMAGE, vectors, payloads, without=broken)
+            self._store.set_vectors(IMAGE, vectors, payloads, without=gone)
         self._summary.embedded += len(vectors)
+        self._summary.withdrawn += len(withdrawn)
         self.written += len(payloads)
         for each in refused:
             self._summary.rejected[each.reason] += 1

@@ -61,6 +61,7 @@ def index_products(
     text_fields: Sequence[str] = DEFAULT_TEXT_FIELDS,
     batch_size: int = DEFAULT_BATCH,
     delete_missing: bool = False,
+    name_by_id: bool = False,
     on_rejected: Callable[[Rejected], None] = lambda rejected: None,
     progress: Callable[[int], None] = lambda lines: None,
     stages: Stages | None = None,
@@ -79,6 +80,7 @@ def index_products(
         text_fields: Product fields the text is put together from.
         batch_size: Products embedded and written at a time, at least 1.
         delete_missing: Remove stored products that the catalogue does not have; not done after a failure.
+        name_by_id: Whether a product that says nothing gets its id for a title; else it is rejected.
         on_rejected: Called with each unusable line.
         progress: Called with the number of lines done, batch by batch, once they are written.
         stages: Told how long each stage works.
@@ -94,7 +96,8 @@ def index_products(
     settings = _settled(store, embedder.name, tuple(text_fields))
     run = new_run("index", {**(parameters or {}), "model": embedder.name, "text_fields": list(text_fields)})
     started, summary, begun = time.monotonic(), IndexSummary(), False
-    reading = batches(records, text_fields=tuple(text_fields), model=embedder.name, batch_size=batch_size)
+    options: dict[str, Any] = {"text_fields": tuple(text_fields), "batch_size": batch_size, "name_by_id": name_by_id}
+    reading = batches(records, model=embedder.name, **options)
     with Seen() as seen, reading as prepared, ThreadPoolExecutor(1, "embedding") as thread:
         writer = _Writer(store, lambda texts: thread.submit(_embed, embedder, texts, stages), seen, summary, stages)
         try:
@@ -263,6 +266,9 @@ class _Writer:
         if before is None:
             return _Change(product, ())
         if product.record_hash in before.superseded:
+            return None
+        if not product.richness:  # an id and nothing else takes no title from what is there
+            self._summary.unchanged += 1
             return None
         if before.record_hash == product.record_hash and before.text_hash == product.text_hash:
             self._summary.unchanged += 1

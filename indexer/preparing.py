@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from .catalogue import CatalogueError
@@ -25,7 +25,7 @@ class Prepared(NamedTuple):
         terms: Its words.
         text_hash: Fingerprint of the text and the model.
         record_hash: Fingerprint of the record.
-        richness: How much the record says.
+        richness: How much the record says; 0 where it is an id and nothing else.
     """
 
     product_id: str
@@ -61,7 +61,12 @@ class Batch:
 
 
 def prepare(
-    records: Iterable[Product | Rejected], *, text_fields: Sequence[str], model: str, batch_size: int
+    records: Iterable[Product | Rejected],
+    *,
+    text_fields: Sequence[str],
+    model: str,
+    batch_size: int,
+    name_by_id: bool = False,
 ) -> Iterator[Batch]:
     """Read records and make them ready, a batch at a time.
 
@@ -70,11 +75,12 @@ def prepare(
         text_fields: Product fields the text is put together from.
         model: Name of the model that will embed it.
         batch_size: Lines in a batch.
+        name_by_id: Whether a product that says nothing gets its id for a title; else it is rejected.
     """
     batch, started = Batch(), time.perf_counter()
     try:
         for record in records:
-            _add(batch, record, text_fields, model)
+            _add(batch, record, text_fields, model, name_by_id)
             if batch.lines == batch_size:
                 batch.seconds = time.perf_counter() - started
                 yield batch
@@ -86,20 +92,23 @@ def prepare(
         yield batch
 
 
-def _add(batch: Batch, record: Product | Rejected, text_fields: Sequence[str], model: str) -> None:
+def _add(batch: Batch, record: Product | Rejected, text_fields: Sequence[str], model: str, name_by_id: bool) -> None:
     """Put a record where it belongs in a batch."""
     batch.lines += 1
     if isinstance(record, Rejected):
         batch.rejected.append(record)
     elif text := embedding_text(record, text_fields):
-        batch.products.append(_prepared(record, text, model))
+        batch.products.append(_prepared(record, text, model, richness(record)))
+    elif name_by_id:
+        named = replace(record, title=record.product_id)
+        batch.products.append(_prepared(named, record.product_id, model, richness(record)))
     else:
         batch.silent.append(record.product_id)
         about = f"product_id {record.product_id}"
         batch.rejected.append(Rejected(record.line, _NOTHING_TO_EMBED, record.file, about))
 
 
-def _prepared(product: Product, text: str, model: str) -> Prepared:
+def _prepared(product: Product, text: str, model: str, says: int) -> Prepared:
     payload = to_payload(product)
     return Prepared(
         product.product_id,
@@ -108,5 +117,5 @@ def _prepared(product: Product, text: str, model: str) -> Prepared:
         terms(terms_text(product)),
         text_hash(text, model),
         record_hash(payload),
-        richness(product),
+        says,
     )

@@ -87,7 +87,7 @@ def kmeans_rows(bench: Bench, vectors: Tensor, k: int) -> Iterator[Row]:
         "k-means, clustering.kmeans",
         size,
         partial(our_kmeans, on_host, k),
-        figures=lambda found, _: {"inertia a row": found.inertia / rows, "on the": found.device},
+        figures=lambda found, _: {"inertia a row": found.figures["inertia"] / rows, "on the": found.figures["device"]},
         note="its work is not counted",
     )[0]
 

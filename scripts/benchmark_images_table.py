@@ -52,15 +52,15 @@ def markdown(cases: Sequence[Case], made_with: Mapping[str, str]) -> str:
         "Made with: " + ", ".join(f"{name} {value}" for name, value in made_with.items()) + ".",
     ]
     for case in cases:
-        lines += ["", f"## {case.title}", "", case.protocol, "", *_rows(case)]
+        lines += ["", f"## {case.title}", "", case.protocol, "", *case_table(case, TARGETS)]
     return "\n".join(lines) + "\n"
 
 
-def _rows(case: Case) -> Iterator[str]:
+def case_table(case: Case, targets_of: Mapping[tuple[str, str], Target]) -> Iterator[str]:
     """Write one case as a table: a row a method, a column a figure, targets and whether they are met at the end."""
     main, *_ = case.scores.values()
     figures = list(dict.fromkeys(figure for scores in case.scores.values() for figure in scores))
-    targets = {figure: target for figure in figures if (target := TARGETS.get((case.name, figure)))}
+    targets = {figure: target for figure in figures if (target := targets_of.get((case.name, figure)))}
     yield _row(["method", *figures])
     yield _row(["---", *("---:" for _ in figures)])
     for method, scores in case.scores.items():

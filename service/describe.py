@@ -25,6 +25,7 @@ def info(store: ProductStore) -> dict[str, Any]:
         "text_model": settings.text_model,
         "text_fields": list(settings.text_fields),
         "image_model": settings.image_model,
+        "feature_model": settings.feature_model,
         "own_fields": list(settings.field_names),
         "labels": {name: _origin(made_by.get(settings.labels[name])) for name in store.label_names()},
         "half_written": list(settings.unfinished),

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering.fused import expected_cosine, fused_cosines
-from indexer.store import FIELDS, Condition, Hit, ProductStore
+from indexer.store import Condition, Hit, ProductStore
+
+from .truth import values_of
 
 EQUAL: Mapping[str, float] = {"text": 0.5, "image": 0.5}
 LEAST = 1e-6
@@ -20,7 +22,6 @@ CANDIDATES = 100
 _STEPS = 20  # shares tried lie this many parts of 1 apart
 _GRADED = 4000  # products compared with each other to grade shares
 _NEAREST = 5
-_GRADED_BY = ("brand", "categories", "source")
 
 FloatArray = NDArray[np.float32]
 
@@ -156,22 +157,6 @@ def tuned(store: ProductStore, field: str, *, seed: int) -> tuple[list[Graded], 
     settings = store.records.settings()
     store.records.save_settings(replace(settings, weights={"text": best.text, "image": best.image}))
     return grades, best
-
-
-def values_of(store: ProductStore, field: str) -> list[str | None]:
-    """Read a field of all products as text, in the order of `take`; None where a product has none.
-
-    Raises:
-        LookupError: If there is no such field.
-    """
-    own = store.records.settings().field_names
-    if field in own:
-        column = [(fields or {}).get(field) for fields in store.take((FIELDS,)).columns[FIELDS]]
-    elif field in _GRADED_BY:
-        column = store.take((field,)).columns[field]
-    else:
-        raise LookupError(f"there is no field '{field}' to grade by, only {', '.join((*own, *_GRADED_BY))}")
-    return [" > ".join(value) if isinstance(value, list) else None if value is None else str(value) for value in column]
 
 
 def grade(store: ProductStore, ids: Sequence[str], truth: Sequence[str | None], *, seed: int) -> list[Graded]:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from indexer.embedders.cache import cache_folder
 from indexer.embedders.image import DEFAULT_IMAGE_MODEL, ImageEmbedder
-from indexer.embedders.vision import describe
+from indexer.embedders.vision import check_there, describe
 from indexer.embedders.visual_words import VisualWords, fit_visual_words
 from indexer.images import BadPicture, Downloads, FirstOf, FromFolder, FromUrls, Kept, PictureSource
 from indexer.images.crop import Crop
@@ -26,8 +26,6 @@ from indexer.store import FIELDS, ProductStore
 from .progress import Bar, no_bar
 
 VISUAL_WORDS = "visual-words"
-KEPT_FILES = (VISUAL_WORDS,)
-"""Fitted models kept with a collection, by their name there."""
 
 _NEXT = "run `assort index CATALOGUE --images download`, or --images FOLDER"
 SAMPLE = 3000
@@ -152,9 +150,11 @@ class _NotLearned:
 def settled_model(store: ProductStore, model: str | None, crop_by: str) -> str:
     """Say which model pictures are embedded with: as asked, as the collection's are, or the default.
 
+    The first pictures of a collection need it to be there; later runs may have nothing to embed.
+
     Raises:
         ValueError: If the collection's pictures were embedded with another model or crop.
-        ModelUnavailable: If it is of no known architecture.
+        ModelUnavailable: If it is not here and cannot be fetched, or of no known architecture.
     """
     before = store.records.settings().image_model
     asked = model or before or DEFAULT_IMAGE_MODEL
@@ -162,7 +162,7 @@ def settled_model(store: ProductStore, model: str | None, crop_by: str) -> str:
         asked = before
     check_images_fit(store, model=asked, crop_by=crop_by)
     if not asked.startswith(VISUAL_WORDS):
-        describe(asked)
+        (describe if IMAGE in store.dims() else check_there)(asked)
     return asked
 
 
@@ -172,7 +172,7 @@ def _pictures(store: ProductStore, source: PictureSource, crop_by: Crop) -> Iter
         for _, found in source.pictures([each.payload for each in page]):
             if not isinstance(found, BadPicture):
                 try:
-                    yield view(found, crop_by)[0]
+                    yield view(found, crop_by).picture
                 except (BadPicture, OSError):
                     continue  # the run that embeds them counts and names them
 
@@ -202,7 +202,7 @@ def picture_vector(store: ProductStore, file: Path, *, say: Say = lambda text: N
     """
     _check_pictures(store)
     try:
-        picture, _ = view(file, cast(Crop, store.records.settings().crop or "none"))
+        picture = view(file, cast(Crop, store.records.settings().crop or "none")).picture
     except OSError as error:
         raise ValueError(f"'{file}' cannot be read ({error.strerror or error}): give a picture file") from error
     except BadPicture as error:

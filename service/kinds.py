@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ from graph.shoppers import linked_rows
 
 from .catalogue import Catalogue, Rows
 from .progress import Bar
+from .resolution import AUTO, Resolution, resolved
 
 KINDS = ("identity", "similarity", "complementary")
 DEFAULT_NEIGHBOURS = 15
@@ -37,7 +39,7 @@ class ClusterOptions:
         k: Cells of k-means for identity; None lets the run choose.
         neighbours: Nearest neighbours each product is linked to, at least 1.
         recall: Share of the true neighbours to find, above 0, at most 1.
-        similarity_resolution: More makes more and smaller clusters; greater than 0.
+        similarity_resolution: More makes more and smaller clusters; greater than 0. `auto` looks for a plateau.
         complementary_resolution: The same for complementary clusters.
         leiden: Whose implementation of Leiden is used.
         max_memory: Bytes to stay below, mapped files not counted; None for no limit.
@@ -50,8 +52,8 @@ class ClusterOptions:
     k: int | None = None
     neighbours: int = DEFAULT_NEIGHBOURS
     recall: float = RECALL
-    similarity_resolution: float = partitions.SIMILARITY_RESOLUTION
-    complementary_resolution: float = partitions.COMPLEMENTARY_RESOLUTION
+    similarity_resolution: Resolution = partitions.SIMILARITY_RESOLUTION
+    complementary_resolution: Resolution = partitions.COMPLEMENTARY_RESOLUTION
     leiden: Implementation = "igraph"
     max_memory: int | None = None
     weights: Mapping[str, float] | None = None
@@ -80,7 +82,9 @@ class Kinds:
         self._say(f"identity: k-means, {reason}")
         with self._bar("k-means", self._n) as done:
             cells = kmeans(self._cut_by(), k, seed=options.seed, progress=done)
-        self._say(f"identity: k-means ran on the {cells.device.upper()}; now joining what is the same product")
+        self._say(
+            f"identity: k-means ran on the {cells.figures['device'].upper()}; now joining what is the same product"
+        )
         with self._bar("comparing pairs", None) as done:
             labels = refine_identity(
                 catalogue.vectors,
@@ -91,7 +95,7 @@ class Kinds:
                 pictures=catalogue.pictures,
                 progress=done,
             )
-        results = {"k": k, "k_chosen": reason, "device": cells.device, "inertia": cells.inertia, **_sizes(labels)}
+        results = {"k": k, "k_chosen": reason, **cells.figures, **_sizes(labels)}
         return {"identity_cell": cells.labels, "identity": labels}, results
 
     def _cut_by(self) -> NDArray[np.float32]:
@@ -107,18 +111,18 @@ class Kinds:
             return {"similarity": np.zeros(1, dtype=np.int64)}, {"clusters": 1}
         self._say(f"similarity: {self._options.neighbours} nearest neighbours of {self._n:,} products, and also_view")
         near = self._neighbours()
-        likeness = self._likeness(near)
+        cut = partial(
+            partitions.similarity,
+            self._likeness(near),
+            self._catalogue.links["also_view"],
+            self._n,
+            implementation=self._options.leiden,
+        )
+        resolution, chosen = self._resolution("similarity", cut)
         with self._bar("similarity clusters", None):
-            found = partitions.similarity(
-                likeness,
-                self._catalogue.links["also_view"],
-                self._n,
-                seed=self._options.seed,
-                resolution=self._options.similarity_resolution,
-                implementation=self._options.leiden,
-            )
+            found = cut(seed=self._options.seed, resolution=resolution)
             recall = knn_recall(self._catalogue.vectors, near[0], seed=self._options.seed)
-        return {"similarity": found.labels}, {**_figures(found), "recall": recall}
+        return {"similarity": found.labels}, {**_figures(found), **chosen, "recall": recall}
 
     def complementary(self) -> tuple[dict[str, Rows], dict[str, Any]]:
         """Join what is bought together, products without links through their nearest, and cut into communities."""
@@ -137,19 +141,41 @@ class Kinds:
         near = self._neighbours()
         with self._bar("nearest linked products", None):
             near = turn_to(linked, self._catalogue.vectors, *near, recall=self._options.recall)
+        cut = partial(
+            partitions.complementary,
+            bought,
+            viewed,
+            together,
+            edges_from_knn(*near),
+            self._n,
+            implementation=self._options.leiden,
+        )
+        resolution, chosen = self._resolution("complementary", cut)
         with self._bar("complementary clusters", None):
-            found = partitions.complementary(
-                bought,
-                viewed,
-                together,
-                edges_from_knn(*near),
-                self._n,
-                seed=self._options.seed,
-                resolution=self._options.complementary_resolution,
-                implementation=self._options.leiden,
-            )
+            found = cut(seed=self._options.seed, resolution=resolution)
             self.ranker = ComplementRanker(bought, viewed, together, self._n, likeness=near)
-        return {"complementary": found.labels}, {**_figures(found), "linked_products": int(linked.sum())}
+        return {"complementary": found.labels}, {**_figures(found), **chosen, "linked_products": int(linked.sum())}
+
+    def _resolution(self, kind: str, cut: Callable[..., partitions.Partition]) -> tuple[float, dict[str, Any]]:
+        """Give the resolution asked for; or find one, with what was found out for the record."""
+        asked: Resolution = getattr(self._options, f"{kind}_resolution")
+        if asked != AUTO:
+            return asked, {}
+        usual: float = getattr(partitions, f"{kind}_RESOLUTION".upper())
+        labels = partial(_labels_of, cut)
+        return resolved(labels, usual, kind=kind, seed=self._options.seed, say=self._say, bar=self._bar)
+
+    def graph(self, kind: str) -> Edges:
+        """Give the graph that `similarity` or `complementary` is cut from, uncut, to grade clusters by it."""
+        if self._n == 1:
+            return Edges.none()
+        links, near = self._catalogue.links, self._neighbours()
+        if kind == "similarity":
+            return partitions.similarity_edges(self._likeness(near), links["also_view"], self._n)
+        kinds = (links["also_buy"], links["also_view"], links["bought_together"])
+        linked = linked_rows(*kinds, n=self._n)
+        near = turn_to(linked, self._catalogue.vectors, *near, recall=self._options.recall)
+        return partitions.complementary_edges(*kinds, edges_from_knn(*near), self._n)
 
     def _likeness(self, near: tuple[Rows, NDArray[np.float32]]) -> Edges:
         """Merge the nearest neighbours by text with those by picture, where there are any."""
@@ -179,6 +205,10 @@ class Kinds:
             with self._bar("nearest neighbours", None):
                 self._near = knn(self._catalogue.vectors, wanted, recall=self._options.recall)
         return self._near
+
+
+def _labels_of(cut: Callable[..., partitions.Partition], resolution: float, seed: int) -> Rows:
+    return cut(seed=seed, resolution=resolution).labels
 
 
 def _figures(found: partitions.Partition) -> dict[str, Any]:

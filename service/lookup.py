@@ -1,7 +1,7 @@
 """Questions about a catalogue, answered from its store: the same for the command line, Python and HTTP."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clustering.clustering import NOISE
 from indexer.embedders.terms import terms
 from indexer.embedders.text import TextEmbedder
 from indexer.store import (
     COMPLEMENTS,
     COMPLEMENTS_HASH,
+    FIELDS,
     IMAGE_HASH,
     LABELS,
+    PICTURE,
     RECORD_HASH,
     SUPERSEDED,
     TEXT_HASH,
@@ -26,11 +29,12 @@ from indexer.store import (
 )
 
 from .fusion import shares_of, similar_fused
+from .names import names_of
 
-By = Literal["text", "image", "fused"]
+By = Literal["text", "image", "features", "fused"]
 
 MAIN_LABELS = ("identity", "similarity", "complementary")
-_EXPORTED = ("title", "brand", "categories", "price", "image_urls")
+_EXPORTED = ("title", "brand", "categories", "price", "image_urls", PICTURE, FIELDS)
 _WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
     ".csv": lambda table, file: table.to_csv(file, index=False),
     ".parquet": lambda table, file: table.to_parquet(file, index=False),
@@ -40,10 +44,11 @@ _WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One product of an answer, with the reason it is there where the question has one."""
+    """One product of an answer, with the reason it is there where the question has one, and its clusters' names."""
 
     hit: Hit
     why: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Give the answer as JSON-like values: the main labels always, null where a product has none."""
@@ -59,7 +64,23 @@ class Answer:
             **dict.fromkeys(MAIN_LABELS),
             **hit.labels,
         }
+        shown |= {"cluster_names": dict(self.names)} if self.names else {}
         return {**shown, "why": self.why} if self.why else shown
+
+
+def named(store: ProductStore, answers: Mapping[str, Sequence[Answer]]) -> dict[str, list[Answer]]:
+    """Add the names of the clusters to answers, where they have any: one request a label for all of them."""
+    hits = [answer.hit for some in answers.values() for answer in some]
+    names = {
+        label: names_of(store, label, {hit.labels[label] for hit in hits if label in hit.labels})
+        for label in {label for hit in hits for label in hit.labels}
+    }
+    found = {label: some for label, some in sorted(names.items()) if some}
+
+    def of(hit: Hit) -> dict[str, str]:
+        return {label: some[hit.labels[label]] for label, some in found.items() if hit.labels.get(label) in some}
+
+    return {asked: [replace(answer, names=of(answer.hit)) for answer in some] for asked, some in answers.items()}
 
 
 def known_ids(store: ProductStore, product_ids: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -78,12 +99,16 @@ def similar(
     where: Sequence[Condition] = (),
     limit: int = 10,
 ) -> dict[str, list[Answer]]:
-    """Find the nearest products of each product: by the meaning of its text, by its picture, or by both.
+    """Find the nearest products of each product: by the meaning of its text, its picture, both, or its features.
+
+    The score is a cosine. By features that of rows on a sphere, `on_sphere`: larger is nearer there too, but its size
+    says little, because all rows lie within a right angle of each other and most far closer.
 
     Args:
         store: Where.
         product_ids: Products asked about.
-        by: What they are compared by; `fused` is text and picture together.
+        by: What they are compared by; `fused` is text and picture together, `features` the columns or counts that
+            `index --numeric` or `--aggregate` named.
         weights: Kind of vector -> its weight, for `fused`; None for the store's own.
         where: Conditions that all hold.
         limit: Most products of each answer.
@@ -92,6 +117,9 @@ def similar(
         LookupError: If a product is not in the store, or has no such vector.
         ValueError: If the filter, the limit or a weight is wrong.
     """
+    if by == "features" and "features" not in store.dims():
+        step = "run `assort index CATALOGUE --numeric COLUMN,...`"
+        raise LookupError(f"collection '{store.name}' has no features to compare by: {step}")
     if by == "fused":
         found = similar_fused(store, product_ids, shares_of(store, weights), where=where, limit=limit)
     else:
@@ -156,20 +184,24 @@ def label_summary(store: ProductStore) -> list[dict[str, Any]]:
                 "largest": max(sizes, default=0),
                 "median": sorted(sizes)[len(sizes) // 2] if sizes else 0,
                 "singletons": sizes.count(1),
+                "noise": store.count([Condition(name, "=", (NOISE,))]),
             }
         )
     return summary
 
 
 def clusters(store: ProductStore, label: str, *, limit: int | None = 20) -> list[dict[str, Any]]:
-    """List the clusters of a label, largest first, each with its size and an example product."""
+    """List the clusters of a label, largest first, each with its size, its name where it has one, and an example."""
     listed = []
-    for cluster, size in store.cluster_sizes(label)[:limit]:
+    sizes = store.cluster_sizes(label)[:limit]
+    names = names_of(store, label, [cluster for cluster, _ in sizes])
+    for cluster, size in sizes:
         (example, *_) = store.products([Condition(label, "=", (cluster,))], limit=1)
         listed.append(
             {
                 "cluster": cluster,
                 "size": size,
+                **({"name": names.get(cluster, "")} if names else {}),
                 "example": example.title or " > ".join(example.categories),
                 "product_id": example.product_id,
             }
@@ -178,7 +210,9 @@ def clusters(store: ProductStore, label: str, *, limit: int | None = 20) -> list
 
 
 def export(store: ProductStore, file: Path) -> int:
-    """Write every product and its clusters to a file, one row a product.
+    """Write every product, its clusters, its picture's file and its own fields to a file, one row a product.
+
+    An own field that is called like another column has "fields." before its name.
 
     Args:
         store: What to write.
@@ -213,8 +247,20 @@ def export(store: ProductStore, file: Path) -> int:
             **{f"{label}_cluster": pd.array(columns[label], dtype="Int64") for label in MAIN_LABELS},
         }
     )
+    if "image" in store.dims():
+        table[PICTURE] = [picture or "" for picture in columns[PICTURE]]
+    for name in store.records.settings().field_names:
+        column = f"{FIELDS}.{name}" if name in table or name in columns else name
+        table[column] = _own([(own or {}).get(name) for own in columns[FIELDS]])
     _WRITERS[ending](table, file)
     return len(table)
+
+
+def _own(values: list[str | float | None]) -> Any:
+    """Make a column of one kind: numbers where all are, else words."""
+    if any(isinstance(value, str) for value in values):
+        return ["" if value is None else str(value) for value in values]
+    return pd.array(values, dtype="Float64")
 
 
 def show(store: ProductStore, product_id: str) -> dict[str, Any]:
@@ -231,5 +277,6 @@ def show(store: ProductStore, product_id: str) -> dict[str, Any]:
     shown = {key: value for key, value in payload.items() if key not in hidden}
     for label in readable:
         if label in shown:
+            shown |= {f"{label}_name": name for name in names_of(store, label, [shown[label]]).values()}
             shown[f"{label}_size"] = store.count([Condition(label, "=", (shown[label],))])
     return shown

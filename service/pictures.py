@@ -2,17 +2,18 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import numpy as np
-from PIL import Image
 
-from indexer.store import PICTURE, Payload, ProductStore
+from indexer.images.foreground import Box
+from indexer.store import PICTURE, PICTURE_BOX, Payload, ProductStore
 from indexer.store.block import Block
 
+from .names import names_of
 from .progress import Done
 from .report import Cluster, Tile
 
@@ -32,15 +33,13 @@ class Gathered:
 
     Args:
         of_all: How many clusters the label has.
-        names: The number of each cluster to be shown, and a name, from the words of its titles.
+        names: The number of each cluster to be shown, and its name, else the words its titles share.
         clusters: The clusters themselves, largest first, made one by one; they need the store no more.
-        seen: What the image model saw of a picture: its crop.
     """
 
     of_all: int
     names: Mapping[int, str]
     clusters: Iterator[Cluster]
-    seen: Callable[[Image.Image], Image.Image]
 
 
 def gather(
@@ -72,7 +71,8 @@ def gather(
             "no product of these clusters has a picture: run `assort index CATALOGUE --images download` first, "
             "or --images FOLDER"
         )
-    names = {number: common_words([tiles[row].title for row in rows[number]]) for number in wanted}
+    kept = names_of(store, label, wanted)
+    names = {n: kept.get(n) or common_words([tiles[row].title for row in rows[n]]) for n in wanted}
     roles = _roles(tiles, taken.kinds) if label == BY_ROLES else []
     made = (
         Cluster(
@@ -83,7 +83,7 @@ def gather(
         )
         for number in wanted
     )
-    return Gathered(len(sizes), names, made, _seen(store.records.settings().crop))
+    return Gathered(len(sizes), names, made)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +104,7 @@ def _take(store: ProductStore, label: str, wanted: Sequence[int], progress: Done
     rows: dict[int, list[int]] = {number: [] for number in wanted}
     tiles: list[Tile] = []
     kinds: list[str] = []
-    for page in store.pages(("title", "categories", PICTURE, label, *similarity), vector=by):
+    for page in store.pages(("title", "categories", PICTURE, PICTURE_BOX, label, *similarity), vector=by):
         inside = [found for found in page if found.payload.get(label) in rows]
         block.add([found.vectors.get(by) for found in inside])
         for found in inside:
@@ -124,19 +124,10 @@ def _wanted(sizes: Mapping[int, int], label: str, clusters: Sequence[int], limit
     return [number for number in largest if number in clusters] if clusters else largest[:limit]
 
 
-def _seen(crop_by: str) -> Callable[[Image.Image], Image.Image]:
-    """Say how pictures were cropped before they were embedded."""
-    if crop_by in ("", "none"):
-        return lambda picture: picture
-    from indexer.images.crop import Crop, crop
-
-    return lambda picture: crop(picture, cast(Crop, crop_by))
-
-
 def _tile(payload: Payload) -> Tile:
-    picture = payload.get(PICTURE)
+    picture, box = payload.get(PICTURE), tuple(payload.get(PICTURE_BOX, ()))
     title = payload.get("title") or " > ".join(payload.get("categories", ()))
-    return Tile(payload["product_id"], title, Path(picture) if picture else None)
+    return Tile(payload["product_id"], title, Path(picture) if picture else None, cast(Box, box) if box else None)
 
 
 def _kind(payload: Payload) -> str:

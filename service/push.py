@@ -5,8 +5,6 @@ from dataclasses import replace
 
 from indexer.store import Point, ProductStore
 
-from .images import KEPT_FILES
-
 
 def push(source: ProductStore, target: ProductStore, *, progress: Callable[[int], None] = lambda written: None) -> int:
     """Copy every point and record of one store into another; what the target holds of the same ids is replaced.
@@ -27,8 +25,7 @@ def push(source: ProductStore, target: ProductStore, *, progress: Callable[[int]
         raise LookupError(f"collection '{source.name}' holds no products: run `assort index CATALOGUE` first")
     settings = source.records.settings()
     _check_target(source, target)
-    target.create(source.dims())
-    target.create_label_indexes(source.label_names())
+    target.create(source.dims(), source.label_names())
     # Until all is there, its labels count as unfinished: a copy cut short shows, and the same command completes it.
     target.records.save_settings(replace(settings, labels={}, unfinished=tuple(settings.labels)))
     written = 0
@@ -36,11 +33,7 @@ def push(source: ProductStore, target: ProductStore, *, progress: Callable[[int]
         target.write_points([Point(found.id, found.vectors, found.terms, found.payload) for found in page])
         written += len(page)
         progress(len(page))
-    for run in source.records.runs():
-        target.records.save_run(run)
-    for name in KEPT_FILES:
-        if (content := source.records.file(name)) is not None:
-            target.records.save_file(name, content)
+    target.records.take_over(source.records)
     target.records.save_settings(settings)
     target.build_index()
     return written

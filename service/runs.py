@@ -10,8 +10,9 @@ import numpy as np
 
 from clustering.stable import keep_numbers
 from graph.complements import ComplementRanker
-from indexer.store import LABELS, ProductStore, new_run
+from indexer.store import ProductStore, new_run
 
+from . import marking
 from .catalogue import LINK_NAMES, Catalogue, Rows, take_catalogue
 from .complements import complement_payloads
 from .fusion import shares_of
@@ -20,6 +21,7 @@ from .kinds import ClusterOptions as ClusterOptions
 from .kinds import Kinds, Say
 from .memory import Size, giving_back, must_map
 from .progress import Bar, no_bar
+from .resolution import AUTO
 
 
 def cluster(
@@ -88,7 +90,8 @@ def size_of(store: ProductStore, neighbours: int) -> Size:
     """
     page = next(iter(store.pages(LINK_NAMES)))
     links = sum(len(found.payload.get(name, ())) for found in page for name in LINK_NAMES) / len(page)
-    return Size(store.count(), sum(store.dims().values()), links, neighbours)
+    dims = store.dims()
+    return Size(store.count(), dims["text"], links, neighbours, dims.get("image", 0))
 
 
 def _check(options: ClusterOptions, n: int) -> None:
@@ -102,8 +105,9 @@ def _check(options: ClusterOptions, n: int) -> None:
     if options.leiden == "networkit" and find_spec("networkit") is None:
         raise ValueError("networkit is not installed: pip install networkit, or leave --leiden away")
     for name in ("similarity_resolution", "complementary_resolution"):
-        if not getattr(options, name) > 0:
-            raise ValueError(f"{name} must be greater than 0, got {getattr(options, name)}")
+        asked = getattr(options, name)
+        if asked != AUTO and not (isinstance(asked, float | int) and asked > 0):
+            raise ValueError(f"{name} must be greater than 0, got {asked}")
 
 
 def _compute_and_write(
@@ -124,20 +128,12 @@ def _compute_and_write(
         found, results[kind] = getattr(clustering, kind)()
         labels.update({name: keep_numbers(rows, _previous(store, catalogue, name)) for name, rows in found.items()})
     if "skipped" in results.get("complementary", {}):
-        _forget(store, "complementary")  # made from links that are gone
+        marking.forget(store, "complementary")  # made from links that are gone
     if not labels:
         raise LookupError(f"nothing to cluster: {results[kinds[0]]['skipped']}")
     written = _write(store, catalogue, labels, run_id, clustering.ranker, bar)
     say(f"{written:,} of {len(catalogue.ids):,} products got new labels")
     return results
-
-
-def _forget(store: ProductStore, label: str) -> None:
-    """Stop showing a label; what is left of it in the payload no reader sees."""
-    settings = store.records.settings()
-    left = {name: run_id for name, run_id in settings.labels.items() if name != label}
-    unfinished = tuple(name for name in settings.unfinished if name != label)
-    store.records.save_settings(replace(settings, labels=left, unfinished=unfinished))
 
 
 def _previous(store: ProductStore, catalogue: Catalogue, label: str) -> Rows:
@@ -159,30 +155,20 @@ def _write(
     The label `complementary` counts as unfinished until the complements beside it are written too. In a first run,
     where there is nothing to read yet, labels and complements are written together.
     """
-    settings = store.records.settings()
-    unfinished = tuple(name for name in LABELS if name in labels or name in settings.unfinished)
-    store.records.save_settings(replace(settings, unfinished=unfinished))
+    marking.begin(store, labels)
     ids, n = catalogue.ids, len(catalogue.ids)
     identity = labels.get("identity", catalogue.labels["identity"])
-    if ranker is not None and not settings.labels:
+    if ranker is not None and not store.label_names():
         with bar("ranking complements", n) as done:
             store.set_first_results(ids, labels, complement_payloads(ranker, ids, identity, done))
-        _finish(store, list(labels), run_id)
+        marking.finish(store, list(labels), run_id)
         return n
     with bar("writing labels", n) as done:
         written = store.set_labels(ids, labels, catalogue.labels, done)
-    _finish(store, [name for name in labels if name != "complementary" or ranker is None], run_id)
+    marking.finish(store, [name for name in labels if name != "complementary" or ranker is None], run_id)
     if ranker is not None:
         with bar("ranking complements", n) as done:
             ranked = complement_payloads(ranker, ids, identity, done)
             store.set_complements((ids[row], text) for row, text in ranked)
-        _finish(store, ["complementary"], run_id)
+        marking.finish(store, ["complementary"], run_id)
     return written
-
-
-def _finish(store: ProductStore, names: Sequence[str], run_id: str) -> None:
-    """Let readers see labels that are written whole."""
-    settings = store.records.settings()
-    unfinished = tuple(name for name in settings.unfinished if name not in names)
-    whole = {**settings.labels, **dict.fromkeys(names, run_id)}
-    store.records.save_settings(replace(settings, labels=whole, unfinished=unfinished))

@@ -296,6 +296,7 @@ def test_on_a_gpu_faiss_is_told_to_use_it_and_torch_may_use_tf32(script, gpu_ben
 
     arrays, asked = script("arrays"), []
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1, raising=False)
+    monkeypatch.setattr(faiss, "index_cpu_to_all_gpus", lambda index: index, raising=False)
     monkeypatch.setattr(arrays, "faiss_lloyd", lambda rows, k, gpu: asked.append(("lloyd", gpu)) or np.ones(3))
     monkeypatch.setattr(arrays, "faiss_knn", lambda rows, k, gpu: asked.append(("knn", gpu)))
     vectors = unit_rows(0, 100)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from clustering import centroids as module
-from clustering.centroids import mean_directions, nearest_centroids
+from clustering.centroids import Centroids, mean_directions, nearest_centroids, nearest_direction, nearest_mean
 
 
 def unit(rows):
@@ -72,3 +72,25 @@ def test_a_centroid_is_among_its_own_neighbours_even_beside_copies_of_it(monkeyp
 
 def test_no_more_neighbours_are_listed_than_there_are_centroids():
     assert nearest_centroids(np.eye(2, dtype=np.float32), 5, probes=1).tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_join_the_nearest_centroid_by_direction_or_by_distance(seed):
+    rng = np.random.default_rng(seed)
+    vectors, centroids = rng.normal(size=(50, 4)).astype(np.float32), rng.normal(size=(6, 4)).astype(np.float32)
+    distances = np.linalg.norm(vectors[:, None] - centroids, axis=2)
+    cosines = unit(vectors) @ unit(centroids).T
+
+    by_distance, memberships = Centroids(centroids, spherical=False).predict(vectors)
+    by_direction, _ = Centroids(unit(centroids), spherical=True).predict(unit(vectors))
+
+    assert memberships is None
+    assert by_distance.tolist() == distances.argmin(axis=1).tolist()
+    assert by_direction.tolist() == cosines.argmax(axis=1).tolist()
+    np.testing.assert_allclose(nearest_mean(vectors, centroids)[1], distances.min(axis=1) ** 2, rtol=1e-4)
+    np.testing.assert_allclose(nearest_direction(unit(vectors), unit(centroids))[1], cosines.max(axis=1), rtol=1e-5)
+
+
+def test_rows_of_another_width_are_refused():
+    with pytest.raises(ValueError, match=r"^the model knows rows of 4 values, got an array of shape \(2, 3\)$"):
+        Centroids(np.zeros((6, 4), np.float32), spherical=False).predict(np.zeros((2, 3), np.float32))

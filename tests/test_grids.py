@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image, ImageColor, ImageOps
+from PIL import Image, ImageColor
 
 from indexer.store import NewPoint, open_store
 from indexer.store.engine import Terms
@@ -289,10 +289,25 @@ def test_a_cluster_of_roles_is_shown_by_them_with_one_of_each_on_the_sheet(paint
     assert page.columns == 6
 
 
-def test_what_the_model_saw_is_what_is_shown(painted, tmp_path):
-    drawn = write_grids([painted(1, ["red"])], tmp_path / "out", label="l", names={}, seen=ImageOps.invert)
+@pytest.mark.parametrize(
+    ("box", "colour"),
+    [
+        ((20, 0, 40, 20), "blue"),
+        ((0, 0, 20, 20), "red"),
+        ((20, 0, 99, 99), "blue"),
+        ((50, 0, 60, 20), "red"),
+        (None, "red"),
+    ],
+)
+def test_what_the_model_saw_is_what_is_shown(tmp_path, box, colour):
+    picture = Image.new("RGB", (40, 20), "red")
+    picture.paste("blue", (20, 0, 40, 20))
+    picture.save(tmp_path / "half.png")
+    world = Cluster(1, [Tile("P1", "half", tmp_path / "half.png", box)], on_a_circle(0))
+    drawn = write_grids([world], tmp_path / "out", label="l", names={})
     with Image.open(drawn.folder / "l-0001.png") as page:
-        assert colour_at(page, 0, 0) == (0, 255, 255)
+        x, y = 20 + 20, 70 + 30 + 74  # towards the left of the picture
+        assert page.getpixel((x, y)) == ImageColor.getrgb(colour)
 
 
 def test_many_clusters_take_several_sheets(painted, tmp_path, monkeypatch):
@@ -300,6 +315,34 @@ def test_many_clusters_take_several_sheets(painted, tmp_path, monkeypatch):
     drawn = write_grids((painted(number, ["red"]) for number in range(5)), tmp_path / "out", label="l", names={})
     assert [sheet.name for sheet in drawn.sheets] == ["l-sheet.png", "l-sheet-2.png", "l-sheet-3.png"]
     assert drawn.grids == 5
+
+
+def test_a_cluster_is_called_by_its_number_on_its_page_and_on_the_sheet(painted, tmp_path, monkeypatch):
+    pages, sheets = [], []
+    draw_grid, draw_sheet = grids.draw_grid, grids.draw_contact_sheet
+
+    def page(title, note, *rest, **options):
+        pages.append((title, note))
+        return draw_grid(title, note, *rest, **options)
+
+    def sheet(title, note, entries, **options):
+        sheets.append((title, note, [(entry.name, entry.note) for entry in entries]))
+        return draw_sheet(title, note, entries, **options)
+
+    monkeypatch.setattr(grids, "draw_grid", page)
+    monkeypatch.setattr(grids, "draw_contact_sheet", sheet)
+    monkeypatch.setattr(grids, "ON_A_SHEET", 2)
+    world = [painted(7, ["red", "blue"]), painted(0, ["red"]), painted(3, ["red"])]
+    write_grids(world, tmp_path / "out", label="kind", names={7: "shoes"})
+    assert sorted(pages) == [
+        ("kind cluster 0", "1 product"),
+        ("kind cluster 3", "1 product"),
+        ("shoes", "kind cluster 7 · 2 products"),
+    ]
+    assert sheets == [
+        ("kind", "2 clusters", [("shoes", "cluster 7 · 2 products"), ("", "cluster 0 · 1 product")]),
+        ("kind", "sheet 2, 1 cluster", [("", "cluster 3 · 1 product")]),
+    ]
 
 
 @pytest.mark.parametrize("count", [4, 26])
@@ -330,6 +373,8 @@ PRODUCTS = {
     "X1": ("", ["Phones", "Spares"], 2, 1, None, None),
 }
 
+BOXES = {"C1": [1, 2, 30, 40]}
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
@@ -348,7 +393,10 @@ def shop(tmp_path_factory):
         store.set_vectors(
             "image",
             dict(zip(pictured, vectors, strict=True)),
-            {i: {"picture": str(paint(folder, row[4]))} for i, row in pictured.items()},
+            {
+                i: {"picture": str(paint(folder, row[4])), "picture_box": BOXES.get(i, [])}
+                for i, row in pictured.items()
+            },
         )
         columns = {"similarity": 2, "complementary": 3}
         labels = {label: np.array([row[at] for row in PRODUCTS.values()]) for label, at in columns.items()}
@@ -371,6 +419,7 @@ def test_clusters_come_from_the_store_largest_first_with_pictures_vectors_and_na
     (lacking,) = [row for row, each in enumerate(phones.tiles) if each.product_id == "P3"]
     assert np.isnan(phones.vectors).all(axis=1).tolist() == [row == lacking for row in range(3)]
     assert (cases.number, len(cases.tiles), list(cases.roles)) == (1, 2, [])
+    assert {each.product_id: each.box for each in cases.tiles} == {"C1": (1, 2, 30, 40), "C2": None}
 
 
 def test_complementary_clusters_have_roles_by_category_or_else_by_similarity_cluster(shop):

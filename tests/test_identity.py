@@ -46,6 +46,7 @@ PADDING = [
         ("Voltbee Clear Screen Guard for Flint 4, 2 Pack", "Voltbee Clear Screen Guard for Flint 4, 3 Pack"),
         ("Voltbee Wall Charger Dual Port 20W", "Voltbee Wall Charger Dual Port 30W"),
         ("Liebherr RF3111AW fridge", "Liebherr RF3112AW fridge"),
+        ("Tavaro Quartz Sports Watch Men", "Tavaro Quartz Sports Watch Women"),
         ("Dark Qualatex Modelling Balloons x 20", "Dark Qualatex Modelling Balloons x 100"),
     ],
 )
@@ -97,6 +98,40 @@ def test_a_line_of_products_that_differ_in_one_rare_word_is_no_single_product():
     titles = [f"Plush Company Long Sleeves {animal} Hand Puppet" for animal in [*animals, "Zebra"]]
 
     assert refine(titles) == [*range(12), 0]
+
+
+BRANDS = ("Orrin", "Ocean Tree", "Tavaro", "Quenta", "Palm Road", "Voltbee", "Mossbay", "Sable")
+GARMENTS = ("Shirt", "Skirt", "Scarf", "Jacket", "Trousers", "Cap", "Socks", "Belt")
+
+
+def test_in_a_small_catalogue_a_brand_and_a_colour_are_no_product():
+    colours = ("red", "blue", "green", "black")
+    titles = [
+        f"{brand} Solid {garment} {colours[number % 4]}"
+        for number, brand in enumerate(BRANDS)
+        for place, garment in enumerate(GARMENTS)
+        if (place - number) % 8 < 4
+    ]
+
+    assert refine(titles) == list(range(len(titles)))
+
+
+def test_a_brand_of_several_words_is_no_more_evidence_than_one_of_one_word():
+    def score(brand):
+        titles = [f"{brand} {garment}" for garment in GARMENTS] + [f"Other {garment}" for garment in GARMENTS]
+        same = np.ones((len(titles), 1), np.float32)
+        return pair_scores(same, read_tokens(titles), np.array([0]), np.array([1])).tolist()
+
+    assert score("United Colors of Orrin") == score("Orrin")
+
+
+def test_one_rare_word_in_common_says_less_than_two():
+    titles = ["zebra crystal mug", "crystal zebra cup", "yonder mug", "yonder cup", *["mug", "cup"] * 30]
+    same, tokens = np.ones((len(titles), 1), np.float32), read_tokens(titles)
+
+    two, one = pair_scores(same, tokens, np.array([0, 2]), np.array([1, 3])).tolist()
+
+    assert two > 0 > one
 
 
 @pytest.mark.parametrize("cells", [[0, 0, 0, 1], [0, 1, 2, 3]])

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from indexer.images import KEPT, BadPicture, Downloads, FirstOf, FromFolder, FromUrls, Kept, keep_bytes
-from indexer.images.kept import write_whole
+from indexer.images.kept import digest, kept_file, write_whole
 
 
 def png(colour="red"):
@@ -236,3 +236,41 @@ def test_sources_are_asked_one_after_another_for_what_is_still_wanted():
     found = FirstOf([first, second]).pictures(products("P1", "P2", "P3", "P4", "P5", "P6"))
     assert told(found) == {"P1": Path("A"), "P2": Path("B"), "P3": "gone", "P4": Path("D"), "P5": "torn"}
     assert second.asked == [["P2", "P3", "P4", "P5", "P6"]]
+
+
+def test_a_kept_file_that_is_no_picture_gives_way_to_the_next(tmp_path):
+    first, second = keep_bytes(b"torn", tmp_path / "cache"), keep_bytes(png(), tmp_path / "cache")
+    (own := tmp_path / "own.png").write_bytes(b"torn")
+    source, product = Kept(tmp_path / "cache"), listing(P1=[f"{KEPT}{first.name}", f"{KEPT}{second.name}"])
+    assert told(source.pictures(product)) == {"P1": first}
+    for file in (first, own):
+        source.refuse(file, BadPicture("torn"))
+    assert told(source.pictures(product)) == {"P1": second}
+    assert own.exists()
+
+
+def test_a_download_that_is_no_picture_gives_way_to_the_next_address_until_the_next_run(tmp_path):
+    urls = ["http://127.0.0.1:9/a", "http://127.0.0.1:9/b"]
+    files = [write_whole(kept_file(tmp_path, digest(url.encode())), png()) for url in urls]
+    source, product = FromUrls(Downloads(tmp_path, private=True, tries=1)), listing(P1=urls)
+    assert told(source.pictures(product)) == {"P1": files[0]}
+    source.refuse(files[0], BadPicture("torn"))
+    source.refuse(tmp_path / "elsewhere" / files[1].name, BadPicture("not mine"))
+    assert told(source.pictures(product)) == {"P1": files[1]}
+    source.refuse(files[1], BadPicture("empty"))
+    assert told(source.pictures(product)) == {"P1": "empty"}
+    assert not any(file.exists() for file in files)
+    assert told(FromUrls(Downloads(tmp_path, private=True, tries=1)).pictures(product)) == {"P1": "no connection"}
+
+
+def test_each_source_knows_its_own_pictures_that_are_gone(tmp_path):
+    folder = folder_of(tmp_path / "photos", "1.jpg")
+    cache = tmp_path / "cache"
+    bare, listed = {"product_id": "2"}, {"product_id": "2", "image_urls": ["http://x/2"]}
+    by_folder, by_urls = FromFolder(folder), FirstOf([Kept(cache), FromUrls(Downloads(cache))])
+    photo, download = folder / "2.jpg", kept_file(cache, "ab" * 16)
+    assert [source.withdrawn(bare, photo) for source in (by_folder, by_urls)] == [True, False]
+    assert [source.withdrawn(bare, download) for source in (by_folder, by_urls)] == [False, True]
+    assert not by_urls.withdrawn(listed, download)
+    (folder / "1.jpg").unlink()
+    assert not FromFolder(folder).withdrawn(bare, photo)

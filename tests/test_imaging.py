@@ -1,14 +1,20 @@
+import io
 import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.images import BadPicture, FromFolder
+from indexer.images import BadPicture, Downloads, FirstOf, FromFolder, FromUrls, Kept
+from indexer.images.kept import digest, kept_file, write_whole
 from indexer.imaging import index_images
+from indexer.indexing import index_products
+from indexer.products import Product
 from indexer.store import open_store
-from service.images import KEPT_FILES
+from service.images import VISUAL_WORDS
+from service.memory import HELD, Size, clustering_bytes
 from service.push import push
+from service.runs import size_of
 
 
 class ColourEmbedder:
@@ -101,14 +107,113 @@ def test_a_picture_that_cannot_be_had_leaves_the_vector_of_the_one_before(filled
     assert filled.get(["P1"])["P1"]["picture"] == str(folder / "P1.png")
 
 
-def test_a_broken_download_is_thrown_away_to_be_fetched_again_and_a_broken_file_of_the_user_is_not(
-    filled, folder, monkeypatch
-):
+@pytest.fixture
+def cache(tmp_path):
+    """What a run downloaded before: a is cut short, b and c are pictures, d is an error page."""
+
+    def kept(url, content):
+        write_whole(kept_file(tmp_path / "cache", digest(f"http://x/{url}".encode())), content)
+
+    for url, colour in (("b", "red"), ("c", "blue")):
+        kept(url, png(colour))
+    kept("a", png("green")[:60])
+    kept("d", b"<html>not here</html>")
+    return tmp_path / "cache"
+
+
+def png(colour):
+    with io.BytesIO() as file:
+        Image.new("RGB", (40, 30), colour).save(file, "PNG")
+        return file.getvalue()
+
+
+def listing(store, embedder, **urls):
+    """Index products again with the addresses that they list."""
+    products = [
+        Product(i, title=f"phone {i}", image_urls=tuple(f"http://x/{url}" for url in of)) for i, of in urls.items()
+    ]
+    index_products(products, store, embedder)
+
+
+def downloaded(store, cache, colours=None):
+    """Run with downloads of which all but those in the cache fail."""
+    colours = colours or ColourEmbedder()
+    source = FirstOf([Kept(cache), FromUrls(Downloads(cache, private=True, tries=1))])
+    return index_images(store, source, colours)
+
+
+@pytest.mark.parametrize("urls", ["ab", "dab", "db"])
+def test_where_the_first_picture_does_not_decode_the_next_one_counts(filled, embedder, cache, urls):
+    listing(filled, embedder, P1=urls, P2=urls, C1="c")
+    summary = downloaded(filled, cache)
+    assert (summary.embedded, dict(summary.rejected)) == (3, {})
+    expected = str(kept_file(cache, digest(b"http://x/b")))
+    assert [filled.get([i])[i]["picture"] for i in ("P1", "P2")] == [expected] * 2
+    again = downloaded(filled, cache)
+    assert (again.unchanged, again.embedded) == (3, 0)
+
+
+def test_a_broken_download_is_thrown_away_to_be_fetched_again(filled, embedder, cache):
+    listing(filled, embedder, P1="a", P2="ad")
+    assert dict(downloaded(filled, cache).rejected) == {"truncated picture": 1, "no picture, but text/html": 1}
+    there = {file.name for file in cache.glob("*/*")}
+    assert there == {digest(f"http://x/{url}".encode()) for url in "bc"}
+
+
+def test_a_broken_file_of_the_user_is_left_alone(filled, folder):
+    run(filled, folder)
     run(filled, folder)
     assert (folder / "C1.jpg").exists()
-    monkeypatch.setenv("ASSORT_CACHE", str(folder))
+
+
+def test_a_picture_that_the_record_lists_no_more_goes_with_its_vector(filled, embedder, cache):
+    listing(filled, embedder, P1="b", P2="c")
+    downloaded(filled, cache)
+    listing(filled, embedder, P1="")
+    summary = downloaded(filled, cache)
+    assert (summary.withdrawn, summary.without, summary.unchanged, summary.embedded) == (1, 4, 1, 0)
+    assert filled.get(["P1"])["P1"]["picture"] == ""
+    assert filled.similar(["P2"], by="image")["P2"] == []
+    assert downloaded(filled, cache).withdrawn == 0
+
+
+def test_a_file_that_is_taken_from_the_folder_takes_its_vector_along(filled, folder):
     run(filled, folder)
-    assert [file.name for file in sorted(folder.iterdir())] == ["P1.png", "P2.jpg"]
+    (folder / "P1.png").unlink()
+    done = []
+    summary = run(filled, folder, progress=done.append)[0]
+    assert (summary.withdrawn, summary.without, summary.unchanged) == (1, 3, 1)
+    assert sum(done) == 5
+    assert (
+        filled.get(["P1"])["P1"] | {"picture": "", "image_hash": "", "picture_hash": "", "picture_box": []}
+        == (filled.get(["P1"])["P1"])
+    )
+    assert filled.similar(["P2"], by="image")["P2"] == []
+
+
+def test_a_picture_that_came_from_elsewhere_is_not_withdrawn(filled, folder, cache, tmp_path):
+    run(filled, folder)
+    assert downloaded(filled, cache).withdrawn == 0
+    other = tmp_path / "others"
+    other.mkdir()
+    Image.new("RGB", (9, 9)).save(other / "P3.png")
+    assert run(filled, other)[0].withdrawn == 0
+    for file in folder.iterdir():
+        file.unlink()
+    assert run(filled, folder)[0].withdrawn == 0  # an empty folder may be a disk that is not there
+    assert len(filled.similar(["P1"], by="image")["P1"]) == 2
+
+
+def test_the_part_that_was_embedded_is_kept_for_whoever_shows_it(filled, folder):
+    picture = Image.new("RGB", (100, 60), "white")
+    picture.paste("red", (40, 20, 60, 40))
+    picture.save(folder / "P1.png")
+    run(filled, folder, crop_by="salient")
+    found = filled.get(["P1", "P2"])
+    left, top, right, bottom = found["P1"]["picture_box"]
+    assert 30 <= left <= 40 < 60 <= right <= 70
+    assert 10 <= top <= 20 < 40 <= bottom <= 50
+    assert found["P2"]["picture_box"] == []
 
 
 class Broken(ColourEmbedder):
@@ -165,10 +270,27 @@ def test_push_takes_pictures_and_fitted_models_along_also_onto_a_copy_made_befor
     with open_store(str(tmp_path / "copy"), create=True) as target:
         push(filled, target)
         run(filled, folder)
-        filled.records.save_file(KEPT_FILES[0], model)
+        filled.records.save_file(VISUAL_WORDS, model)
         push(filled, target)
         assert target.dims() == {"text": 32, "image": 3}
         assert target.similar(["P1"], by="image")["P1"][0].product_id == "P2"
         assert target.records.settings().image_model == "mean colour"
-        assert target.records.file(KEPT_FILES[0]) == model
+        assert target.records.file(VISUAL_WORDS) == model
         assert target.records.file("absent") is None
+
+
+def test_memory_is_reckoned_with_image_vectors_too(filled, folder):
+    before = size_of(filled, 15)
+    run(filled, folder)
+    after = size_of(filled, 15)
+    assert (before.dim, before.image_dim, after.dim, after.image_dim) == (32, 0, 32, 3)
+    whole, mapped = (clustering_bytes(after, ["identity"], mapped=mapped) for mapped in (False, True))
+    assert whole == clustering_bytes(before, ["identity"]) + 5 * 3 * 4
+    assert mapped == clustering_bytes(before, ["identity"], mapped=True)
+
+
+def test_pictures_neighbours_copy_the_vectors_that_there_are():
+    texts, both = Size(100_000, 384, 0, 15), Size(100_000, 384, 0, 15, image_dim=512)
+    step = clustering_bytes(both, ["similarity"], mapped=True) - HELD.bytes(both)
+    assert step == 100_000 * (760 + 220 * 15 + 4 * 512)
+    assert step > clustering_bytes(texts, ["similarity"], mapped=True) - HELD.bytes(texts)

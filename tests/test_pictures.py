@@ -60,7 +60,14 @@ def catalogue(tmp_path):
 
 def test_a_folder_of_photos_is_embedded_beside_the_texts_and_asked_in_every_way(catalogue, folder, clip, tmp_path):
     made = assort("index", catalogue, "--images", folder, "--image-model", clip, "--json")["images"]
-    assert made == {"products": 6, "embedded": 4, "unchanged": 0, "without": 1, "rejected": {"empty file": 1}}
+    assert made == {
+        "products": 6,
+        "embedded": 4,
+        "unchanged": 0,
+        "without": 1,
+        "withdrawn": 0,
+        "rejected": {"empty file": 1},
+    }
     rejects = (tmp_path / "store" / "products.rejects.jsonl").read_text()
     assert json.loads(rejects)["reason"] == "empty file"
     assert assort("similar", "A", "--by", "image", "--json")[0]["product_id"] == "B"
@@ -179,3 +186,47 @@ def test_where_no_picture_is_usable_the_run_says_of_each_why(catalogue, folder):
     assert made["rejected"] == {"no picture, but text/plain": 4, "empty file": 1}
     assert made["embedded"] == 0
     assert "no pictures" in assort("search", "--image", folder / "A.png", code=1)
+
+
+def test_a_model_that_is_not_there_is_told_before_texts_are_embedded(catalogue, folder, embedder, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder))
+    for model in ([], ["--image-model", "google/siglip2-base-patch16-224"], ["--image-model", "no/such"]):
+        said = assort("index", catalogue, "--images", folder, *model, code=1)
+        assert "is not on this machine and HF_HUB_OFFLINE forbids asking the Hugging Face hub" in said
+        assert "take --image-model visual-words, which needs no weights" in said
+    assert "there is no model folder './nowhere'" in assort(
+        "index", catalogue, "--images", folder, "--image-model", "./nowhere", code=1
+    )
+    assert embedder.embedded == []
+
+
+def test_the_part_that_was_embedded_is_drawn_and_a_photo_that_is_gone_is_said(catalogue, folder, clip, monkeypatch):
+    page = Image.new("RGB", (90, 60), "white")
+    page.paste("red", (60, 20, 80, 40))
+    page.save(folder / "A.png")
+    assort("index", catalogue, "--images", folder, "--image-model", clip, "--crop", "salient")
+    left, top, right, bottom = assort("show", "A", "--json")["picture_box"]
+    assert 50 <= left <= 60 < 80 <= right
+    assert 10 <= top <= 20 < 40 <= bottom
+    assort("cluster", "similarity")
+    monkeypatch.setattr("indexer.images.crop.salient_box", None)  # nothing is looked for again
+    assert assort("grids", "similarity", "--json")["pictures"] == 4
+    (folder / "A.png").unlink()
+    assert "1 pictures removed that are no longer there" in assort("index", catalogue, "--images", folder)
+
+
+def test_own_fields_and_the_picture_are_exported(folder, clip, tmp_path):
+    rows = "\n".join(
+        f"{i},shirt {i},{tone},{size},x{i}" for i, tone, size in zip("ABCDEF", "rrbb b", range(6), strict=True)
+    )
+    (tmp_path / "shop.csv").write_text(f"id,title,tone,size,cost\n{rows}\n")
+    maps = ("--map", "tone=tone", "--map", "size=size", "--map", "similarity_cluster=cost")
+    assort("index", "shop.csv", *maps, "--images", folder, "--image-model", clip)
+    for ending, read in ((".csv", pd.read_csv), (".parquet", pd.read_parquet)):
+        assort("export", f"all{ending}")
+        table = read(f"all{ending}").set_index("product_id").sort_index()
+        assert list(table.columns[-4:]) == ["picture", "tone", "size", "fields.similarity_cluster"]
+        assert table.loc["A", ["picture", "tone", "size"]].tolist() == [str(folder / "A.png"), "r", 0.0]
+        assert table["size"].tolist() == list(range(6))
+        assert table["fields.similarity_cluster"].tolist() == [f"x{i}" for i in "ABCDEF"]

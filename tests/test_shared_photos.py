@@ -18,7 +18,7 @@ from indexer.sample import write_sample
 def seen(file):
     """Look at a picture as 8 x 8 colours."""
     try:
-        picture, perceptual = view(file, "none")
+        picture, perceptual, _ = view(file, "none")
     except (BadPicture, OSError):
         return np.full(192, np.nan, dtype=np.float32), 0
     small = np.asarray(picture.resize((8, 8)), dtype=np.float32).ravel() - 128

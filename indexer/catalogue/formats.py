@@ -128,10 +128,22 @@ def choose_layout(
         _check_mapped(columns, mapping, path, named)
     if not any(has_column(columns, column) for column in merged.get("product_id", ())):
         asked = "the mapped product id" if "product_id" in mapping else "a product id"
-        problem = f"no column holds {asked}, there are {_listed(columns)}"
+        problem = f"no column holds {asked}, there are {listed(columns)}"
         raise CatalogueError(path, f"{problem}: add `--map product_id=COLUMN`", line=1)
     renditions = () if "image_urls" in mapping else layout.renditions
     return Layout(layout.name, merged, renditions=renditions)
+
+
+def recognised_fields(columns: Sequence[str], format: str, header: bool) -> list[str]:
+    """Name the fields of a product that these columns hold, without any mapping.
+
+    Args:
+        columns: The file's column names, or those of its first records.
+        format: As for `choose_layout`.
+        header: Whether the columns have names of their own.
+    """
+    layout = _recognised(columns, path=Path(), format=format, complete=True, named=header)
+    return [name for name, paths in layout.columns.items() if any(has_column(columns, path) for path in paths)]
 
 
 def has_column(columns: Collection[str], path: str) -> bool:
@@ -143,12 +155,12 @@ def _recognised(columns: Sequence[str], *, path: Path, format: str, complete: bo
     if format == "images":
         return IMAGES
     known = frozenset(columns)
-    table = Layout("table", _well_known(columns) if named else {})
+    table = Layout("table", well_known(columns) if named else {})
     if format == "table":
         return table
     amazon = next((row for row in AMAZON if row.marks & known and known.issuperset(row.columns["product_id"])), None)
     if amazon is None and format == "amazon":
-        problem = f"has neither 'asin' nor 'parent_asin' for an id, there are {_listed(columns)}"
+        problem = f"has neither 'asin' nor 'parent_asin' for an id, there are {listed(columns)}"
         raise CatalogueError(path, f"{problem}: read it with `--format table`", line=1)
     if amazon is None or not complete:
         return amazon or table
@@ -164,11 +176,12 @@ def _check_mapped(columns: Sequence[str], mapping: Columns, path: Path, named: b
         for column in mapped:
             if not has_column(columns, column):
                 hint = "" if named else ", numbered from 1 as there is no header row"
-                problem = f"there is no column {column!r} for {name}, there are {_listed(columns)}{hint}"
+                problem = f"there is no column {column!r} for {name}, there are {listed(columns)}{hint}"
                 raise CatalogueError(path, f"{problem}: correct `--map {name}=COLUMN`", line=1)
 
 
-def _well_known(columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def well_known(columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Find the fields that columns hold by their names: field -> the likeliest column."""
     spelled = {_spelling(column): column for column in reversed(columns)}
     found = {name: [spelled[s] for s in map(_spelling, likely) if s in spelled] for name, likely in WELL_KNOWN.items()}
     return {name: (hits[0],) for name, hits in found.items() if hits}
@@ -178,6 +191,7 @@ def _spelling(column: str) -> str:
     return column.lower().replace("_", "").replace(" ", "").replace("-", "")
 
 
-def _listed(columns: Sequence[str], *, most: int = 20) -> str:
+def listed(columns: Sequence[str], *, most: int = 20) -> str:
+    """List columns for a person, the first of them."""
     shown = ", ".join(repr(column) for column in columns[:most])
     return shown + (f" and {len(columns) - most} more" if len(columns) > most else "")

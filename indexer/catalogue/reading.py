@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..products import Product, Rejected
 from .building import build_product, look_up
@@ -70,12 +71,7 @@ def read_catalogue(
     mapped = {name: (column,) if isinstance(column, str) else tuple(column) for name, column in (mapping or {}).items()}
 
     def products() -> Iterator[Product | Rejected]:
-        if format == "images":
-            source = folder_source(path)
-        elif first_bytes(path) == PARQUET:
-            source = parquet_source(path, pictures=pictures)
-        else:
-            source = _open(path, separator=separator, header=header, encoding=encoding)
+        source = _source(path, format, separator=separator, header=header, encoding=encoding, pictures=pictures)
         if not source.columns:
             yield from (item for item in source.records(()) if isinstance(item, Rejected))
             step = "check that it is a catalogue, with one JSON object a line"
@@ -89,6 +85,47 @@ def read_catalogue(
         yield from _products(source, layout, mapped, fixed, path=path, list_separator=list_separator)
 
     return products() if limit is None else _limited(products(), limit)
+
+
+def known_columns(
+    path: Path,
+    *,
+    format: str = "auto",
+    separator: str | None = None,
+    header: bool = True,
+    encoding: str = "utf-8",
+    **others: Any,
+) -> tuple[tuple[str, ...], bool]:
+    """Name the columns of a catalogue file before it is read.
+
+    Args:
+        path: The catalogue file.
+        format: As for `read_catalogue`, like all options; the others make no difference here.
+        separator: Of a table's cells.
+        header: Whether a table's first row names its columns.
+        encoding: Of a text file.
+        others: Not looked at.
+
+    Returns:
+        The names: all of them, or for lines of objects those of the first ones; and whether these are all.
+
+    Raises:
+        CatalogueError: If the file cannot be read.
+    """
+    separator = "\t" if separator in ("tab", "\\t") else separator
+    source = _source(path, format, separator=separator, header=header, encoding=encoding, pictures=None)
+    return source.columns, source.complete
+
+
+def _source(
+    path: Path, format: str, *, separator: str | None, header: bool, encoding: str, pictures: Path | None
+) -> Source:
+    """Open a file as records, whatever container it is."""
+    if format == "images":
+        return folder_source(path)
+    if first_bytes(path) == PARQUET:
+        return parquet_source(path, pictures=pictures)
+    return _open(path, separator=separator, header=header, encoding=encoding)
 
 
 def _check_options(*, format: str, separator: str | None, encoding: str, limit: int | None) -> None:

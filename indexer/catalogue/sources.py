@@ -1,13 +1,15 @@
 """Several catalogue files as one: a description that can be read again, and in another process."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from ..products import Product, Rejected
 from .errors import CatalogueError
-from .reading import read_catalogue
+from .formats import PRODUCT_FIELDS, listed, recognised_fields
+from .reading import known_columns, read_catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,38 @@ class Catalogues:
                 error.unread = self.paths[position:]
                 raise
 
+    def keeping(self, names: Sequence[str], *, asked_by: str = "") -> "Catalogues":
+        """Keep further columns as products' own fields, each under its own name, where no field is called so already.
+
+        Args:
+            names: Of columns, or of fields.
+            asked_by: The option that names them, for the error; empty leaves out those that not all files have.
+
+        Raises:
+            CatalogueError: If a file has no such column.
+        """
+        mapping = dict(self.options.get("mapping") or {})
+        named = {*mapping, *(self.options.get("constants") or ())}
+        kept = {name: (name,) for name in names if name not in named and name not in PRODUCT_FIELDS}
+        for path in self.paths:
+            columns, _ = known_columns(path, **self.options)
+            fields = recognised_fields(columns, self.options.get("format", "auto"), self.options.get("header", True))
+            there = {*named, *fields}
+            for name in names:
+                if name not in there and (name in PRODUCT_FIELDS or name not in columns):
+                    kept.pop(name, None)
+                    if asked_by:
+                        raise CatalogueError(path, no_column(name, asked_by, columns, sorted(there)), line=1)
+        return replace(self, options={**self.options, "mapping": {**mapping, **kept}})
+
     def bytes(self) -> int:
         """Say how large the files are on disk."""
         return sum(path.stat().st_size for path in self.paths)
+
+
+def no_column(name: str, asked_by: str, columns: Sequence[str], fields: Sequence[str] = ()) -> str:
+    """Word the problem of a column that is not there, with the column or field that may be meant."""
+    spelled = {known.lower(): known for known in (*fields, *columns)}
+    near = get_close_matches(name.lower(), list(spelled), n=1)
+    step = f"did you mean '{spelled[near[0]]}'?" if near else f"correct {asked_by}"
+    return f"there is no column '{name}' for {asked_by}, there are {listed(columns)}: {step}"

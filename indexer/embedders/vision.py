@@ -159,6 +159,18 @@ def describe(model: str) -> ImageModel:
     return KNOWN.get(model) or find_model(model, _described, way_out=WAY_OUT)[0]
 
 
+def check_there(model: str) -> None:
+    """Check that a model is on this machine or to be had, by its configuration, which is soon read or fetched.
+
+    Args:
+        model: Name on the Hugging Face hub, or a folder.
+
+    Raises:
+        ModelUnavailable: If it is not to be had, or of an architecture that is not in the table.
+    """
+    find_model(model, _described, way_out=WAY_OUT)
+
+
 def _described(model: str, *, fetch: bool) -> ImageModel:
     architecture, config = _configuration(model, fetch=fetch)
     return ImageModel(architecture, int(attrgetter(ARCHITECTURES[architecture].dim)(config)))

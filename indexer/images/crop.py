@@ -20,7 +20,12 @@ _ALL = 0.9  # of the picture; a thing as large is all of it
 
 
 def crop(picture: Image.Image, how: Crop) -> Image.Image:
-    """Cut out what a picture shows.
+    """Cut out what a picture shows, as `crop_box` finds it."""
+    return picture if how == "none" else picture.crop(crop_box(picture, how))
+
+
+def crop_box(picture: Image.Image, how: Crop) -> Box:
+    """Find the part of a picture that shows its thing.
 
     Args:
         picture: Of mode RGB, any size.
@@ -28,21 +33,21 @@ def crop(picture: Image.Image, how: Crop) -> Image.Image:
             Anything (`segment.segmented_box`).
 
     Returns:
-        The part, with a little around it and as square as the picture allows; the whole picture where nothing in it
-        stands out. Never empty.
+        In pixels, with a little around the thing and as square as the picture allows; all of the picture where nothing
+        in it stands out. Never empty.
 
     Raises:
         ModelUnavailable: If Segment Anything is asked for and not to be had.
     """
     if how == "none":
-        return picture
+        return 0, 0, *picture.size
     if how == "sam":
         from .segment import segmented_box
 
         box = segmented_box(picture)
     else:
         box = salient_box(picture)
-    return picture.crop(with_context(box, picture.size))
+    return with_context(box, picture.size)
 
 
 def salient_box(picture: Image.Image) -> Box:

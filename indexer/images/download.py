@@ -60,7 +60,7 @@ class Downloads:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         if timeout_s <= 0:
             raise ValueError(f"timeout_s must be above 0, got {timeout_s}")
-        self._folder, self._workers, self._per_host, self._timeout_s = folder, workers, per_host, timeout_s
+        self.folder, self._workers, self._per_host, self._timeout_s = folder, workers, per_host, timeout_s
         self._most_bytes, self._tries, self._private = most_bytes, tries, private
         self._refused: dict[str, str] = {}  # key of an address -> why there is no picture
         self._silent: Counter[str] = Counter()  # host -> addresses in a row without an answer; a rough count will do
@@ -87,18 +87,29 @@ class Downloads:
                 stop.set()
                 pool.shutdown(cancel_futures=True)
 
+    def refuse(self, file: Path, reason: BadPicture) -> None:
+        """Throw away a file that is no picture: this run gives the reason in its place, the next one tries again.
+
+        Args:
+            file: As `fetch` gave it; any other is left alone.
+            reason: Why it cannot be used.
+        """
+        if file == kept_file(self.folder, file.name):
+            self._refused[file.name] = str(reason)
+            file.unlink(missing_ok=True)
+
     def _answer(self, client: "httpx.Client", url: str, stop: threading.Event) -> Path | BadPicture:
         """Find a picture in the cache, or ask for it until there is an answer, a few times."""
         from .asking import get_picture
 
         key, host = digest(url.encode("utf-8", "surrogatepass")), _host(url)
-        file = kept_file(self._folder, key)
+        file = kept_file(self.folder, key)
         if file.is_file():
             return file
-        if self._silent[host] >= _GIVE_UP:
-            return BadPicture("host does not answer")
         if key in self._refused:
             return BadPicture(self._refused[key])
+        if self._silent[host] >= _GIVE_UP:
+            return BadPicture("host does not answer")
         try:
             content: bytes = _retrying(self._tries, stop)(get_picture, client, url, most_bytes=self._most_bytes)
         except BadPicture as error:

@@ -37,7 +37,7 @@ class Pictures:
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
             raise NotADirectoryError(f"'{folder}' is no folder: name the one that holds the pictures")
-        self._folder = Path(os.path.normpath(folder.absolute()))  # not resolved: links stay as the user set them
+        self.folder = Path(os.path.normpath(folder.absolute()))  # not resolved: links stay as the user set them
         self._files: dict[str, str] = {}
         files = sorted(filter(is_picture, files_below(folder)), key=_preference)
         names = [(file, without_ending(file)) for file in files]
@@ -45,6 +45,9 @@ class Pictures:
             for file, name in names:
                 self._files.setdefault(spelled(name), file)
                 self._files.setdefault(spelled(PurePosixPath(name).name), file)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
     def called(self, name: str) -> Path | None:
         """Find the picture with this name: of the file without its ending, or of the path below the folder.
@@ -55,7 +58,7 @@ class Pictures:
             name: Such as a product id; capital and small letters are alike where nothing is spelled exactly so.
         """
         if file := self._files.get(name) or self._files.get(name.casefold()):
-            return self._folder / file
+            return self.folder / file
         return _existing(self._below(name))
 
     def at(self, path: str) -> Path | BadPicture:
@@ -75,8 +78,8 @@ class Pictures:
         Links inside the folder are its owner's and may point anywhere; a catalogue, which may come from elsewhere,
         must not name a place outside.
         """
-        place = Path(os.path.normpath(self._folder / path))
-        return place if place.is_relative_to(self._folder) else None
+        place = Path(os.path.normpath(self.folder / path))
+        return place if place.is_relative_to(self.folder) else None
 
 
 def without_ending(file: str) -> str:

@@ -25,6 +25,17 @@ class PictureSource(Protocol):
             products: Payloads as stored; one that names no picture gets no answer.
         """
 
+    def refuse(self, file: Path, reason: BadPicture) -> None:
+        """Note that a file it gave is no picture: asked again, it gives the product's next one if there is one."""
+
+    def withdrawn(self, product: Payload, picture: Path) -> bool:
+        """Say whether a product's picture came from here and is here no more, on purpose as it seems.
+
+        Args:
+            product: As stored; `pictures` gave no answer for it.
+            picture: The file that it was embedded from.
+        """
+
 
 class FromUrls:
     """Pictures at the addresses that products list, of each product the first that is one.
@@ -54,6 +65,14 @@ class FromUrls:
                     else:
                         yield product_id, found
 
+    def refuse(self, file: Path, reason: BadPicture) -> None:
+        """Throw a download away: the next run fetches it again."""
+        self._downloads.refuse(file, reason)
+
+    def withdrawn(self, product: Payload, picture: Path) -> bool:
+        """Say whether it was downloaded and the product now lists no picture at all."""
+        return _listed_no_more(product, picture, self._downloads.folder)
+
 
 class FromFolder:
     """Pictures in a folder and its sub-folders: `<product id>.jpg` and the like, or the file that a column names.
@@ -82,6 +101,13 @@ class FromFolder:
             if found is not None:
                 yield product_id, found
 
+    def refuse(self, file: Path, reason: BadPicture) -> None:
+        """Leave the user's file alone: there is one a product, and no next."""
+
+    def withdrawn(self, product: Payload, picture: Path) -> bool:
+        """Say whether it was in this folder, which still holds others."""
+        return len(self._files) > 0 and picture.is_relative_to(self._files.folder)
+
 
 class Kept:
     """Pictures that the catalogue held as bytes, which `keep_bytes` put into the cache when it was read.
@@ -99,6 +125,15 @@ class Kept:
             files = (kept_file(self._folder, key) for name in names if is_key(key := name.removeprefix(KEPT)))
             there = next((file for file in files if file.is_file()), None)
             yield product_id, there or BadPicture("not in the picture cache")
+
+    def refuse(self, file: Path, reason: BadPicture) -> None:
+        """Throw a kept file away."""
+        if file.is_relative_to(self._folder):
+            file.unlink(missing_ok=True)
+
+    def withdrawn(self, product: Payload, picture: Path) -> bool:
+        """Say whether it was kept here and the product now lists no picture at all."""
+        return _listed_no_more(product, picture, self._folder)
 
 
 class FirstOf:
@@ -125,6 +160,19 @@ class FirstOf:
                     yield product_id, found
             wanted = [product for product in wanted if product["product_id"] not in done]
         yield from refused.items()
+
+    def refuse(self, file: Path, reason: BadPicture) -> None:
+        """Tell all of them: who did not give the file takes no notice."""
+        for source in self._sources:
+            source.refuse(file, reason)
+
+    def withdrawn(self, product: Payload, picture: Path) -> bool:
+        """Say whether any of them had it, and has it no more."""
+        return any(source.withdrawn(product, picture) for source in self._sources)
+
+
+def _listed_no_more(product: Payload, picture: Path, folder: Path) -> bool:
+    return not product.get("image_urls") and picture.is_relative_to(folder)
 
 
 def _listed(products: Sequence[Payload], *, kept: bool) -> Iterator[Listed]:

@@ -1,10 +1,12 @@
 """A picture as a model is to see it: the same for the catalogue's pictures and for one that is asked about."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
-from .crop import Crop, crop
+from .crop import Crop, crop_box
+from .foreground import Box
 from .phash import perceptual_hash
 from .pixels import read_picture
 
@@ -12,23 +14,36 @@ LONGEST = 512
 """Pixels along the longer side: no model looks at more, and pictures that wait for one must not fill the memory."""
 
 
-def view(content: bytes | Path, crop_by: Crop) -> tuple[Image.Image, int]:
+class View(NamedTuple):
+    """What a model sees of a picture.
+
+    Args:
+        picture: RGB, no side longer than `LONGEST`.
+        perceptual: The perceptual hash of the whole picture.
+        box: The part of the picture, as `read_picture` decodes it, that was cut out; None for all of it.
+    """
+
+    picture: Image.Image
+    perceptual: int
+    box: Box | None
+
+
+def view(content: bytes | Path, crop_by: Crop) -> View:
     """Read a picture, crop it and make it small.
 
     Args:
         content: The file, or its bytes.
         crop_by: What is cut out.
 
-    Returns:
-        The picture, RGB, no side longer than `LONGEST`, and the perceptual hash of the whole one.
-
     Raises:
         BadPicture: If it is no picture that can be used.
         OSError: If the file cannot be read.
     """
     whole = read_picture(content)
-    seen = crop(whole, crop_by)
+    box = crop_box(whole, crop_by)
+    all_of_it = box == (0, 0, *whole.size)
+    seen = whole if all_of_it else whole.crop(box)
     if max(seen.size) > LONGEST:
         seen = seen.copy() if seen is whole else seen
         seen.thumbnail((LONGEST, LONGEST))
-    return seen, perceptual_hash(whole)
+    return View(seen, perceptual_hash(whole), None if all_of_it else box)

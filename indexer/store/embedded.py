@@ -138,6 +138,13 @@ class EmbeddedEngine:
             self._open.flush()
             self._dims = _dims_on_disk(self._folder)
 
+    def drop_vector(self, name: str) -> None:
+        """Take a dense vector from the collection and all its points, if it is there."""
+        if name in self._dims:
+            self._open.update(edge.UpdateOperation.delete_vector_name(name))
+            self._open.flush()
+            self._dims = _dims_on_disk(self._folder)
+
     def set_vectors(self, name: str, vectors: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
         """Set one named vector on points, which must exist; all else stays."""
         if vectors:

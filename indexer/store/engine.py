@@ -137,6 +137,9 @@ class Engine(Protocol):
     def add_vector(self, name: str, dim: int) -> None:
         """Add a dense vector (cosine) to the collection, if it is not there; points have none of it yet."""
 
+    def drop_vector(self, name: str) -> None:
+        """Take a dense vector from the collection and all its points, if it is there."""
+
     def set_vectors(self, name: str, vectors: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
         """Set one named vector on points, which must exist: (point id, float32 (dim,)) pairs; all else stays."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from .engine import FieldKind
-from .payload import FIELDS, FILTERS, LABELS
+from .payload import FIELDS, FILTERS, LABELS, membership_key
 from .where import Condition, typed
 
 
@@ -30,6 +30,8 @@ def fitted(
     elif kind is None and (name in LABELS or name in labels):
         check_label(name)
         kind = "integer"
+    elif kind is None and name in map(membership_key, labels):
+        kind = "float"
     elif kind is None:
         known = ", ".join((*FILTERS, *labels, *own))
         raise ValueError(f"there is no field '{name}' to filter on: known are {known}")

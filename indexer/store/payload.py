@@ -3,7 +3,7 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..products import Product
@@ -25,19 +25,24 @@ FILTERS: Mapping[str, FieldKind] = {
 INDEXED: tuple[str, ...] = ("brand", "categories", "price", "source")
 # The labels of `cluster all`; further label names join as runs make them.
 LABELS: tuple[str, ...] = ("identity_cell", "identity", "similarity", "complementary")
+# What an array of labels holds for a product that has none, or is to have none; noise is -1.
+UNLABELLED = -2
 # Payload keys that belong to the runs: an update of the product keeps them.
 COMPLEMENTS = "complements"
 TEXT_HASH, RECORD_HASH, SUPERSEDED = "text_hash", "record_hash", "superseded"
 COMPLEMENTS_HASH = "complements_hash"  # of what was ranked, so that a run writes only what changed
 PICTURE, IMAGE_HASH, PICTURE_HASH = "picture", "image_hash", "picture_hash"
+PICTURE_BOX = "picture_box"  # the part of the picture that was embedded: left, top, right, bottom; empty for all
 # What runs found out about a product: an update of the product keeps it.
-KEPT = (COMPLEMENTS, COMPLEMENTS_HASH, PICTURE, IMAGE_HASH, PICTURE_HASH)
+KEPT = (COMPLEMENTS, COMPLEMENTS_HASH, PICTURE, IMAGE_HASH, PICTURE_HASH, PICTURE_BOX)
 FIELDS = "fields"  # the user's own columns live below this key, so that none can overwrite another
 
 _PRODUCT_KEYS = (
     "product_id", "title", "description", "brand", "categories", "features", "price", "image_urls", "source",
     "also_buy", "also_view", "bought_together",
 )  # fmt: skip
+# What no label may be called.
+RESERVED = frozenset((*_PRODUCT_KEYS, *KEPT, TEXT_HASH, RECORD_HASH, SUPERSEDED, FIELDS))
 
 _NAMESPACE = uuid.NAMESPACE_URL.bytes
 _JSON = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
@@ -63,6 +68,17 @@ def to_payload(product: Product) -> Payload:
     if product.fields:
         payload[FIELDS] = dict(product.fields)
     return payload
+
+
+def membership_key(label: str) -> str:
+    """Name the payload key of how surely a product belongs to its cluster of a label."""
+    return f"{label}_p"
+
+
+def kept_keys(labels: Iterable[str]) -> tuple[str, ...]:
+    """Name the payload keys that belong to the runs, which an update of the product keeps."""
+    labels = tuple(labels)
+    return (*labels, *map(membership_key, labels), *KEPT)
 
 
 def record_hash(payload: Mapping[str, Any]) -> str:

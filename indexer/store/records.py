@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .engine import Engine, Point
+from .names import ClusterNames
 
 State = Literal["running", "done", "failed"]
 _KEY, _PART = "record", "part"
@@ -31,6 +32,7 @@ class Settings:
         image_model: Name of the model behind the vector `image`; empty before the first picture.
         crop: How pictures were cropped before they were embedded.
         weights: Kind of vector -> its share when they are fused; empty where nobody has chosen any.
+        feature_model: Name of what made the vector `features`; empty before the first.
     """
 
     text_model: str = ""
@@ -41,6 +43,7 @@ class Settings:
     image_model: str = ""
     crop: str = ""
     weights: Mapping[str, float] = field(default_factory=dict)
+    feature_model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,17 @@ class Records:
                 return None
             parts.append(found[0].payload)
         return b"".join(base64.b64decode(part[_PART]) for part in parts)
+
+    def names(self, label: str) -> ClusterNames:
+        """Give the names of a label's clusters, to read and to write."""
+        return ClusterNames(self._engine, label)
+
+    def take_over(self, others: "Records") -> None:
+        """Copy the runs, files and names of another collection; the settings stay as they are."""
+        for page in others._engine.scroll(keys=None):
+            for found in page:  # one at a time: a part of a file may fill a request
+                if found.id != _record_id("settings"):
+                    self._engine.upsert([Point(found.id, {}, {}, found.payload)])
 
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
         self._put(name, {_KEY: _plain(record)})

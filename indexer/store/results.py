@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .engine import Found, Payload
-from .payload import COMPLEMENTS, COMPLEMENTS_HASH, complements_hash, point_id
+from .payload import COMPLEMENTS, COMPLEMENTS_HASH, UNLABELLED, complements_hash, membership_key, point_id
 
 T = TypeVar("T")
 PayloadFor = tuple[list[str], Payload]
@@ -22,8 +22,8 @@ def changed_labels(
 
     Args:
         ids: n product ids.
-        labels: Label name -> int64 (n,).
-        previous: The labels as stored, -1 where there is none; a name may be absent.
+        labels: Label name -> int64 (n,), UNLABELLED where a product is to have none.
+        previous: The labels as stored, -1 or UNLABELLED where there is none; a name may be absent.
     """
     names = list(labels)
     nothing = np.full(len(ids), -1, dtype=np.int64)
@@ -38,7 +38,25 @@ def changed_labels(
     starts = [0, *(np.flatnonzero(differs) + 1).tolist(), len(changed)]
     rows = changed.tolist()
     for values, start, end in zip(wanted[changed[starts[:-1]]].tolist(), starts, starts[1:], strict=False):
-        yield [point_id(ids[row]) for row in rows[start:end]], dict(zip(names, values, strict=True))
+        label = [None if value == UNLABELLED else value for value in values]
+        yield [point_id(ids[row]) for row in rows[start:end]], dict(zip(names, label, strict=True))
+
+
+def with_memberships(
+    ids: Sequence[str], labels: Mapping[str, NDArray[np.int64]], memberships: Mapping[str, NDArray[np.float32]]
+) -> Iterator[PayloadFor]:
+    """Put labels and memberships of products together, one payload a product.
+
+    Args:
+        ids: n product ids.
+        labels: Label name -> int64 (n,), UNLABELLED where a product is to have none.
+        memberships: Label name -> float32 (n,), kept to three digits; NaN takes away what an earlier run wrote.
+    """
+    keys = (*labels, *map(membership_key, memberships))
+    columns = [[None if label == UNLABELLED else label for label in column.tolist()] for column in labels.values()]
+    columns += [[None if p != p else round(p, 3) for p in column.tolist()] for column in memberships.values()]
+    for product_id, *values in zip(ids, *columns, strict=True):
+        yield [point_id(product_id)], dict(zip(keys, values, strict=True))
 
 
 def first_results(

@@ -167,7 +167,7 @@ def hit_of(point: Found, labels: Sequence[str], score: float | None) -> Hit:
         price=payload.get("price"),
         image_url=next(iter(payload.get("image_urls", ())), ""),
         categories=tuple(payload.get("categories", ())),
-        labels={name: payload[name] for name in labels if name in payload},
+        labels={name: payload[name] for name in labels if payload.get(name) is not None},
     )
 
 

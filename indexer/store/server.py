@@ -176,6 +176,13 @@ class ServerEngine:
             config = models.DenseVectorConfig(size=dim, distance=models.Distance.COSINE)
             self._client.create_vector_name(self._collection, name, models.DenseVectorNameConfig(dense=config))
 
+    @_retried
+    def drop_vector(self, name: str) -> None:
+        """Take a dense vector from the collection and all its points, if it is there."""
+        shape = self.shape()
+        if shape is not None and name in shape.dims:
+            self._client.delete_vector_name(self._collection, name)
+
     def set_vectors(self, name: str, vectors: Sequence[tuple[str, NDArray[np.float32]]]) -> None:
         """Set one named vector on points, which must exist; all else stays."""
         for start in range(0, len(vectors), _UPSERT_POINTS):

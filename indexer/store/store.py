@@ -11,9 +11,9 @@ from .asking import nearest_of_all, nearest_of_each, vectors_of
 from .block import Block, BlockWriter
 from .engine import Engine, Found, Nearest, Payload, Point
 from .filters import fitted
-from .payload import COMPLEMENTS_HASH, FILTERS, INDEXED, KEPT, LABELS, RECORD_HASH, SUPERSEDED, TEXT_HASH, point_id
+from .payload import COMPLEMENTS_HASH, FILTERS, INDEXED, LABELS, RECORD_HASH, SUPERSEDED, TEXT_HASH, kept_keys, point_id
 from .records import Records
-from .results import batches, changed_complements, changed_labels, first_results
+from .results import batches, changed_complements, changed_labels, first_results, with_memberships
 from .rows import HIT_KEYS, Embedded, Hit, NewPoint, Stored, as_rows, check_lengths, hit_of, written
 from .where import Condition
 
@@ -78,18 +78,19 @@ class ProductStore:
         return self.records.settings().unfinished
 
     def cluster_sizes(self, label: str) -> list[tuple[int, int]]:
-        """Count the products of each cluster, largest first.
+        """Count the products of each cluster, largest first; noise, -1, is none.
 
         Raises:
             LookupError: If no run has written the label, or one was cut short while it did.
         """
         self.check_label(label)
-        return [(int(value), count) for value, count in self._engine.facet(label, max(1, self.count()))]
+        facet = self._engine.facet(label, max(1, self.count()))
+        return [(int(value), count) for value, count in facet if int(value) >= 0]
 
     # --- writing -------------------------------------------------------------------------------------------------
 
-    def create(self, dims: Mapping[str, int]) -> None:
-        """Create the collection, or the vectors that it lacks, with its payload indexes.
+    def create(self, dims: Mapping[str, int], labels: Iterable[str] = LABELS) -> None:
+        """Create the collection, or the vectors that it lacks, with its payload indexes, those of labels among them.
 
         Raises:
             ValueError: If it is there with other dimensions.
@@ -99,7 +100,7 @@ class ProductStore:
         for name, dim in dims.items():
             self._engine.add_vector(name, dim)
         # Those of the labels too, while it is empty: an index made later reads every payload once.
-        self._engine.create_indexes({key: FILTERS[key] for key in INDEXED} | dict.fromkeys(LABELS, "integer"))
+        self._engine.create_indexes({key: FILTERS[key] for key in INDEXED} | dict.fromkeys(labels, "integer"))
         self._check_dims(dims)
 
     def _check_dims(self, dims: Mapping[str, int]) -> None:
@@ -114,10 +115,7 @@ class ProductStore:
         """Read the fingerprints of the products that are there."""
         keys = ("product_id", RECORD_HASH, TEXT_HASH, SUPERSEDED)
         payloads = [found.payload for found in self._retrieved(product_ids, keys)]
-        return {
-            payload["product_id"]: Stored(payload[RECORD_HASH], payload[TEXT_HASH], tuple(payload.get(SUPERSEDED, ())))
-            for payload in payloads
-        }
+        return {p["product_id"]: Stored(p[RECORD_HASH], p[TEXT_HASH], tuple(p.get(SUPERSEDED, ()))) for p in payloads}
 
     def upsert(self, points: Sequence[NewPoint], *, there: Container[str] | None = None) -> None:
         """Write products; those already there keep what runs found and, where none is given, their vector.
@@ -132,7 +130,7 @@ class ProductStore:
         if not points:
             return
         old = [point_id(new.product_id) for new in points if there is None or new.product_id in there]
-        keep = (*self.label_names(), *self.unfinished_labels(), *KEPT)
+        keep = kept_keys((*self.label_names(), *self.unfinished_labels()))
         found = self._engine.retrieve(old, keys=keep, vectors=tuple(self.dims())) if old else []
         self._engine.upsert(written(points, {point.id: point for point in found}))
 
@@ -159,12 +157,17 @@ class ProductStore:
             self._engine.remove_vectors(name, list(map(point_id, without)))
         self._engine.set_payloads([([point_id(i)], payload) for i, payload in payloads.items()])
 
+    def drop_vector(self, name: str) -> None:
+        """Take a dense vector from all products, so that one of other dimensions can have its name."""
+        self._engine.drop_vector(name)
+
     def set_labels(
         self,
         ids: Sequence[str],
         labels: Mapping[str, NDArray[np.int64]],
         previous: Mapping[str, NDArray[np.int64]],
         progress: Progress = lambda written: None,
+        memberships: Vectors | None = None,
     ) -> int:
         """Write labels where they differ from the previous ones, all at once for products that share them all.
 
@@ -173,22 +176,20 @@ class ProductStore:
             labels: Label name -> int64 (n,).
             previous: The labels as stored, -1 where there is none; a name may be absent.
             progress: Called with the number of products written, batch by batch.
+            memberships: Label name -> float32 (n,), NaN for none; all products are written then.
 
         Returns:
             How many products were written.
         """
-        self.create_label_indexes(labels)
+        self._engine.create_indexes(dict.fromkeys(labels, "integer"))
         written = 0
-        for some in batches(changed_labels(ids, labels, previous), _BATCH):
+        changes = with_memberships(ids, labels, memberships) if memberships else changed_labels(ids, labels, previous)
+        for some in batches(changes, _BATCH):
             self._engine.set_payloads(some)
             done = sum(len(points) for points, _ in some)
             progress(done)
             written += done
         return written
-
-    def create_label_indexes(self, labels: Iterable[str]) -> None:
-        """Create the payload indexes of these labels."""
-        self._engine.create_indexes(dict.fromkeys(labels, "integer"))
 
     def set_complements(self, complements: Iterable[tuple[str, str]]) -> None:
         """Write each product's ranked complements, those that changed: (product id, text) pairs.
@@ -207,7 +208,7 @@ class ProductStore:
 
         The arguments are those of `first_results`, for any number of products.
         """
-        self.create_label_indexes(labels)
+        self._engine.create_indexes(dict.fromkeys(labels, "integer"))
         for some in batches(complements, _BATCH):
             self._engine.set_payloads(first_results(ids, labels, some))
 
@@ -234,8 +235,7 @@ class ProductStore:
         Raises:
             LookupError: If the collection does not exist or holds no product.
         """
-        pages = self.pages(keys, vector=vector)
-        return as_rows(pages, keys, vector, None if vector is None else self.block(vector))
+        return as_rows(self.pages(keys, vector=vector), keys, vector, None if vector is None else self.block(vector))
 
     def vectors(self, name: str, *, memory_limit: int | None = None, progress: Progress = lambda read: None) -> Block:
         """Read all vectors of one name as one block, in the order of `take`.

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from . import catalogue, clusters, grids, index, lookups, pictures, plan
+from . import catalogue, choosing, clusters, explore, grading, grids, index, lookups, methods, pictures, plan, taxonomy
 
 
 class _Assort(click.Group):
@@ -44,6 +44,11 @@ for _command in (
     *index.COMMANDS,
     *plan.COMMANDS,
     *clusters.COMMANDS,
+    *methods.COMMANDS,
+    *choosing.COMMANDS,
+    *taxonomy.COMMANDS,
+    *grading.COMMANDS,
+    *explore.COMMANDS,
     *lookups.COMMANDS,
     *catalogue.COMMANDS,
     *pictures.COMMANDS,

@@ -2,17 +2,31 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from .. import lookup
+from .methods import LabelGroup, name_all
 from .options import max_memory_option, note, opened, print_json, progress_bar, store_options
 from .pictures import weights_option
 from .printing import print_table
 
+
+class _Resolution(click.FloatRange):
+    """A number above 0, or auto."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Leave auto as it is."""
+        return value if value == "auto" else super().convert(value, param, ctx)
+
+
 _resolution = click.option(
-    "--resolution", type=click.FloatRange(min=0, min_open=True), help="Of Leiden; more makes more and smaller clusters."
+    "--resolution",
+    type=_Resolution(min=0, min_open=True),
+    metavar="NUMBER|auto",
+    help="Of Leiden; more makes more and smaller clusters. auto runs it 51 times and takes the middle of the range of "
+    "resolutions over which the clusters stay the same.",
 )
 
 
@@ -71,13 +85,16 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return seed(max_memory_option(store_options(command)))
 
 
-@click.group()
+@click.group(cls=LabelGroup)
 def cluster() -> None:
     """Find clusters of all products and write them into the store as labels.
+
+    Any other NAME is a label of your own, made by a method of your choice: `assort cluster NAME --help` lists them.
 
     \b
     Example:
       assort cluster all --seed 7
+      assort cluster shelf --method hdbscan --on fused
     """
 
 
@@ -101,7 +118,7 @@ def identity(k: int | None, **common: Any) -> None:
 @_resolution
 @weights_option
 @_run_options
-def similarity(neighbours: int, resolution: float | None, **common: Any) -> None:
+def similarity(neighbours: int, resolution: float | Literal["auto"] | None, **common: Any) -> None:
     """Find alternatives for one another: nearest neighbours by text and picture, and also_view, cut by Leiden.
 
     \b
@@ -115,7 +132,7 @@ def similarity(neighbours: int, resolution: float | None, **common: Any) -> None
 @_neighbours
 @_resolution
 @_run_options
-def complementary(neighbours: int, recall: float, resolution: float | None, **common: Any) -> None:
+def complementary(neighbours: int, recall: float, resolution: float | Literal["auto"] | None, **common: Any) -> None:
     """Find what is used together: also_buy and bought_together, cut by Leiden; and rank each product's complements.
 
     \b
@@ -129,16 +146,18 @@ def complementary(neighbours: int, recall: float, resolution: float | None, **co
 @_k
 @_on
 @_neighbours
+@click.option("--resolution", type=click.Choice(["auto"]), help="Look for one that suits, for both; see `similarity`.")
 @weights_option
 @_run_options
-def all_(k: int | None, neighbours: int, **common: Any) -> None:
+def all_(k: int | None, neighbours: int, resolution: Literal["auto"] | None, **common: Any) -> None:
     """Find identity, similarity and complementary clusters in one run.
 
     \b
     Example:
       assort cluster all --seed 7
     """
-    _run(["identity", "similarity", "complementary"], k=k, neighbours=neighbours, **common)
+    both: dict[str, Any] = {"similarity_resolution": resolution, "complementary_resolution": resolution}
+    _run(["identity", "similarity", "complementary"], k=k, neighbours=neighbours, **both, **common)
 
 
 def _run(
@@ -163,6 +182,7 @@ def _run(
             say=lambda text: note(text, quiet=quiet),
             bar=partial(progress_bar, quiet=quiet),
         )
+        name_all(store, [kind for kind in results if "clusters" in results[kind]], quiet=quiet)
     if as_json:
         print_json(results)
     else:
@@ -190,7 +210,7 @@ def labels(name: str | None, limit: int | None, as_json: bool, location: str, co
     if as_json:
         print_json(rows)
     elif rows:
-        print_table(rows, list(rows[0]))
+        print_table(rows, [column for column in rows[0] if column != "noise" or any(row["noise"] for row in rows)])
     else:
         click.echo("no labels yet: run `assort cluster all` first")
 

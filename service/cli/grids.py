@@ -78,7 +78,6 @@ def grids(
             label=label,
             names=shown.names,
             per_cluster=per_cluster,
-            seen=shown.seen,
             face=Typeface(font),
             progress=progress,
         )

@@ -1,157 +1,41 @@
 """`assort index`: a catalogue into the store."""
 
 import json
-import re
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
-from difflib import get_close_matches
-from functools import partial, wraps
+from dataclasses import asdict
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import click
 
-from indexer.catalogue import FORMATS, CatalogueError, Catalogues, estimate_lines
+from indexer.catalogue import CatalogueError, Catalogues
+from indexer.catalogue.listens import Listens
 from indexer.embedders.text import DEFAULT_MODEL, TextEmbedder
 from indexer.embedders.tiers import Speed, settled_name
 from indexer.images import FirstOf
 from indexer.images.crop import Crop
 from indexer.imaging import ImageSummary
-from indexer.indexing import DEFAULT_BATCH, DEFAULT_TEXT_FIELDS, IndexSummary, index_products
+from indexer.indexing import DEFAULT_BATCH, IndexSummary, index_products
 from indexer.pipeline import Stages
 from indexer.products import Product, Rejected
-from indexer.store import LABELS, ProductStore
+from indexer.store import ProductStore
 
 from ..memory import MODEL_BYTES, check_indexing
-from .options import (
-    Command,
-    max_memory_option,
-    note,
-    opened,
-    print_json,
-    progress_bar,
-    store_options,
-    text_model_options,
-)
-from .pictures import IMAGE_FILE, PictureOptions, kept_pictures, picture_options
-
-_FIELDS = [field.name for field in fields(Product) if field.name not in ("fields", "file", "line")]
-_EXAMPLES = {"mapping": "title=product_name", "constants": "source=abt"}
-
-
-def _mapping(ctx: click.Context, param: click.Parameter, pairs: Sequence[str]) -> dict[str, list[str]]:
-    mapping: dict[str, list[str]] = {}
-    for pair in pairs:
-        name, equals, column = pair.partition("=")
-        if not (name and equals and column):
-            raise click.BadParameter(f"'{pair}' is not {param.metavar}, for example {_EXAMPLES[str(param.name)]}")
-        if near := [] if name in _FIELDS else get_close_matches(name, _FIELDS, cutoff=0.75):
-            note(f"'{name}' is kept as a field of your own: did you mean {near[0]}?")
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-            raise click.BadParameter(f"a field's name is letters, digits, - and _, got '{name}'")
-        if name in LABELS:
-            raise click.BadParameter(
-                f"'{name}' is a label that `assort cluster` writes: map the column to another name"
-            )
-        mapping.setdefault(name, []).append(column)
-    return mapping
-
-
-def _constants(ctx: click.Context, param: click.Parameter, pairs: Sequence[str]) -> dict[str, str]:
-    return {name: values[-1] for name, values in _mapping(ctx, param, pairs).items()}
-
-
-def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in value.split(",") if name.strip())
-
-
-_SOURCE_OPTIONS = (
-    click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path)),
-    click.option("--format", "format_", type=click.Choice(FORMATS), default="auto", show_default=True),
-    click.option(
-        "--map",
-        "mapping",
-        multiple=True,
-        callback=_mapping,
-        metavar="FIELD=COLUMN",
-        help="Which column holds a field; dots lead into nested JSON; with --no-header columns are 1, 2, ...",
-    ),
-    click.option(
-        "--set",
-        "constants",
-        multiple=True,
-        callback=_constants,
-        metavar="FIELD=VALUE",
-        help="A field that is the same for every product of these files, such as source=abt.",
-    ),
-    click.option("--separator", metavar="C", help="Between the cells of a table; found out when not given."),
-    click.option("--list-separator", metavar="C", help="Between the items of a list column, such as '|'."),
-    click.option("--no-header", is_flag=True, help="The table's first row is a product already."),
-    click.option("--encoding", default="utf-8", show_default=True),
-    click.option(
-        "--text-fields",
-        default=",".join(DEFAULT_TEXT_FIELDS),
-        callback=_names,
-        show_default=True,
-        help="What is embedded.",
-    ),
-    click.option("--limit", type=click.IntRange(min=1), help="Read so many products of each source, no more."),
-)
-
-
-def source_options(command: Command) -> Command:
-    """Add SOURCE..., how to read it and --text-fields; the command gets `catalogues`, which can be read."""
-
-    @wraps(command)
-    def described(
-        format_: str,
-        mapping: dict[str, list[str]],
-        constants: dict[str, str],
-        separator: str | None,
-        list_separator: str | None,
-        no_header: bool,
-        encoding: str,
-        limit: int | None,
-        sources: tuple[Path, ...],
-        text_fields: tuple[str, ...],
-        **others: Any,
-    ) -> Any:
-        if column := others.get("column"):
-            mapping = {**mapping, IMAGE_FILE: [column]}
-        _check_fields(text_fields, [*mapping, *constants])
-        options: dict[str, Any] = {
-            "format": format_, "mapping": mapping, "separator": separator, "header": not no_header,
-            "list_separator": list_separator, "encoding": encoding, "constants": constants, "limit": limit,
-            "pictures": kept_pictures(others.get("where", "none")),
-        }  # fmt: skip
-        catalogues = Catalogues(sources, options)  # a wrong path or option is told at once
-        return command(catalogues=catalogues, text_fields=text_fields, **others)
-
-    for option in reversed(_SOURCE_OPTIONS):
-        described = option(described)
-    return cast(Command, described)
-
-
-def lines_of(catalogues: Catalogues) -> int:
-    """Estimate how many lines will be read."""
-    most = catalogues.options["limit"] or sys.maxsize
-    return sum(min(estimate_lines(path), most) for path in catalogues.paths)
-
-
-def _check_fields(text_fields: Sequence[str], own: Sequence[str]) -> None:
-    known = [*_FIELDS, *own]
-    for name in text_fields:
-        if name not in known:
-            raise click.BadParameter(f"there is no field '{name}' for --text-fields: known are {', '.join(known)}")
+from .features import FeatureOptions, feature_options, feature_run, keeping_columns, listens_of, print_features
+from .options import max_memory_option, note, opened, print_json, progress_bar, store_options, text_model_options
+from .pictures import IMAGE_FILE, PictureOptions, picture_options
+from .sources import lines_of, source_options
 
 
 @click.command()
 @source_options
 @text_model_options
 @picture_options
+@feature_options
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),
@@ -170,6 +54,7 @@ def index(
     text_model: str | None,
     speed: Speed | None,
     pictures: PictureOptions,
+    features: FeatureOptions,
     batch_size: int,
     rejects: Path | None,
     delete_missing: bool,
@@ -184,7 +69,9 @@ def index(
     \b
     Example:
       assort index meta_Cell_Phones_and_Accessories.json.gz
-      assort index offers.csv --map product_id=sku --map title=name --map source=merchant
+      assort index offers.csv --id sku --map title=name --map source=merchant
+      assort index tracks.csv --numeric tempo,energy --categorical genre
+      assort index listens.csv --id user_id --aggregate track_id:play_count
     """
     if catalogues.options["limit"] is not None and delete_missing:
         raise click.UsageError("--limit reads only part of a catalogue: --delete-missing would remove the rest")
@@ -194,39 +81,46 @@ def index(
     rejects = rejects or Path(default)
     if any(source.resolve() == rejects.resolve() for source in catalogues.paths):
         raise click.BadParameter(f"'{rejects}' is a SOURCE: rejected lines need a file of their own")
-    try:
-        next(iter(catalogues), None)  # what cannot be read at all is told before a store is made
-    except CatalogueError as error:
-        raise click.ClickException(f"{error}{_not_read(error.unread)}") from None
+    listens = listens_of(catalogues, features, quiet=quiet)
+    if listens is None:
+        _check_readable(catalogues)
     with opened(location, collection, create=True, quiet=quiet) as store, _rejects_file(rejects) as reject:
         model = settled_name(text_model, speed, store.records.settings().text_model, DEFAULT_MODEL)
         embed_pictures = _picture_run(store, catalogues, pictures, quiet=quiet)
+        make_features = feature_run(store, features, listens, quiet=quiet)
         note("making the model ready; the first time that takes half a minute", quiet=quiet)
         stages = Stages()
         with progress_bar("indexing", total or None, quiet=quiet) as progress:
             summary = index_products(
-                catalogues,
+                _records(store, catalogues, listens, quiet=quiet),
                 store,
                 TextEmbedder(model, on_load=lambda origin: note(f"embedding with {origin}", quiet=quiet)),
                 text_fields=text_fields,
                 batch_size=batch_size,
                 delete_missing=delete_missing,
+                name_by_id=make_features is not None,
                 on_rejected=reject,
                 progress=lambda lines: progress(lines, stages.slowest()),
                 stages=stages,
                 parameters={"sources": [str(path) for path in catalogues.paths]},
             )
-        products, images = store.count(), None
+        products, images, made = store.count(), None, None
         if not as_json:
-            _print_summary(summary, rejects, products)
+            _print_summary(summary, rejects, products, what="lines" if listens is None else "products and bad lines")
         if embed_pictures and products and not summary.failure:
             images = embed_pictures(on_rejected=reject)
+        if make_features and products and not summary.failure:
+            made = make_features()
         labelled = bool(store.label_names())
     if as_json:
         counted = {**asdict(summary), "rejected": dict(summary.rejected), "rejects": str(rejects), "products": products}
-        print_json({**counted, "images": {**asdict(images), "rejected": dict(images.rejected)}} if images else counted)
-    elif images:
-        _print_pictures(images, rejects)
+        pictured = {"images": {**asdict(images), "rejected": dict(images.rejected)}} if images else {}
+        print_json({**counted, **pictured, **({"features": asdict(made)} if made else {})})
+    else:
+        if images:
+            _print_pictures(images, rejects)
+        if made:
+            print_features(made)
     if summary.failure:
         kept = "\nEverything before it is in the store." if summary.read else ""
         raise click.ClickException(f"{summary.failure}{kept}{_not_read(summary.unread)}")
@@ -234,6 +128,23 @@ def index(
         raise click.ClickException("every line was rejected: check the columns, for example with --map title=COLUMN")
     if not labelled:
         note("next: assort cluster all", quiet=quiet)
+
+
+def _check_readable(catalogues: Catalogues) -> None:
+    """Tell what cannot be read at all, before a store is made."""
+    try:
+        next(iter(catalogues), None)
+    except CatalogueError as error:
+        raise click.ClickException(f"{error}{_not_read(error.unread)}") from None
+
+
+def _records(
+    store: ProductStore, catalogues: Catalogues, listens: Listens | None, *, quiet: bool
+) -> Iterable[Product | Rejected]:
+    """Say what is indexed: catalogues, with the columns that make features, or what listens were put together to."""
+    if listens is not None:
+        return chain(listens.rejected, listens.products)
+    return keeping_columns(catalogues, store, quiet=quiet)
 
 
 def _picture_run(
@@ -290,9 +201,9 @@ def _rejects_file(path: Path) -> Iterator[Callable[[Rejected], None]]:
                 path.unlink(missing_ok=True)
 
 
-def _print_summary(summary: IndexSummary, rejects: Path, products: int) -> None:
+def _print_summary(summary: IndexSummary, rejects: Path, products: int, *, what: str) -> None:
     click.echo(
-        f"{summary.read:,} lines read: {summary.new:,} new products, {summary.embedded:,} embedded, "
+        f"{summary.read:,} {what} read: {summary.new:,} new products, {summary.embedded:,} embedded, "
         f"{summary.updated:,} updated without embedding, {summary.unchanged:,} unchanged, "
         f"{summary.duplicates:,} duplicates, {summary.rejected.total():,} rejected"
     )
@@ -307,6 +218,8 @@ def _print_pictures(images: ImageSummary, rejects: Path) -> None:
         f"{images.products:,} products: {images.embedded:,} pictures embedded, {images.unchanged:,} unchanged, "
         f"{images.rejected.total():,} rejected, {images.without:,} products without one"
     )
+    if images.withdrawn:
+        click.echo(f"{images.withdrawn:,} pictures removed that are no longer there")
     _print_rejected(images.rejected, "pictures", rejects)
 
 

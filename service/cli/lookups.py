@@ -26,7 +26,7 @@ Ask = Callable[[list[str]], Mapping[str, Sequence[lookup.Answer]]]
     type=click.Choice(get_args(lookup.By)),
     default="text",
     show_default=True,
-    help="The meaning of the text, the picture, or both.",
+    help="The meaning of the text, the picture, the features of index --numeric or --aggregate, or text and picture.",
 )
 @weights_option
 @answer_options
@@ -48,6 +48,7 @@ def similar(
     Example:
       assort similar B07H8NVPJB --limit 5 --where 'price<50'
       assort similar B07H8NVPJB --by fused --weights text=0.3,image=0.7
+      assort similar TRACK-17 --by features --json
     """
     if weights and by != "fused":
         raise click.UsageError("--weights are for --by fused")
@@ -135,6 +136,7 @@ def search(
             answers = lookup.like_vector(store, words_vector(store, text, say=say), where=where, limit=limit)
         else:
             answers = lookup.search(store, text or "", where=where, limit=limit)
+        (answers,) = lookup.named(store, {"": answers}).values()
     print_json([answer.as_dict() for answer in answers]) if as_json else print_answers(answers)
 
 
@@ -151,7 +153,7 @@ def products(
       assort products --where similarity=3 --where brand=Apple,Samsung --where 'price<=20'
     """
     with opened(location, collection, quiet=quiet) as store:
-        answers = lookup.products(store, where=where, limit=limit)
+        (answers,) = lookup.named(store, {"": lookup.products(store, where=where, limit=limit)}).values()
         found = store.count(where)
     if found > len(answers):
         note(f"{len(answers):,} of {found:,} shown: --limit {found} shows all", quiet=quiet)
@@ -178,11 +180,11 @@ def _answer(ids: Sequence[str], ask: Ask, store: Any, as_json: bool) -> None:
     """Answer one id as a list, several as id -> list; an unknown one among several is named and answered with null."""
     wanted = read_ids(ids)
     if len(ids) == 1 and ids[0] != "-":
-        (answers,) = ask(wanted).values()
+        (answers,) = lookup.named(store, ask(wanted)).values()
         print_json([answer.as_dict() for answer in answers]) if as_json else print_answers(answers)
         return
     known, unknown = lookup.known_ids(store, wanted)
-    found = ask(known) if known else {}
+    found = lookup.named(store, ask(known)) if known else {}
     if unknown:
         note(f"{len(unknown)} of {len(known) + len(unknown)} ids are not in the store: {', '.join(unknown[:10])}")
     if as_json:

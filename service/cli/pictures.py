@@ -41,7 +41,8 @@ _OPTIONS = (
         default="none",
         show_default=True,
         metavar="download|FOLDER|none",
-        help="Where pictures come from: what the catalogue holds, URLs or bytes, or a folder of <id>.jpg files.",
+        help="Where pictures come from: what the catalogue holds, URLs or bytes, or a folder of <id>.jpg files. "
+        "A picture that came from there and is gone is forgotten.",
     ),
     click.option("--image-column", "column", default="", metavar="COLUMN", help="Names each product's file in FOLDER."),
     click.option(

@@ -13,9 +13,9 @@ from indexer.catalogue import Catalogues
 from indexer.embedders.text import DEFAULT_MODEL, TextEmbedder
 from indexer.embedders.tiers import Speed, settled_name, split_speed
 
-from .index import lines_of, source_options
 from .options import max_memory_option, note, opened, print_json, progress_bar, store_options, text_model_options
 from .printing import print_table
+from .sources import lines_of, source_options
 
 if TYPE_CHECKING:
     from ..plan import Plan

@@ -9,6 +9,8 @@ import click
 
 from ..lookup import MAIN_LABELS, Answer
 
+_NAME = 24  # characters of a cluster's name beside its number
+
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Print rows under their column names, numbers to the right; lines are cut to the terminal, where it is one."""
@@ -34,6 +36,9 @@ def print_answers(answers: Sequence[Answer]) -> None:
     for answer in answers:
         row = answer.as_dict()
         row["title"] = row["title"] or " > ".join(row["categories"])
+        for label, name in answer.names.items():
+            if label != "identity":  # whose clusters are called like the product itself
+                row[label] = f"{row[label]} {name if len(name) <= _NAME else name[: _NAME - 1] + '…'}"
         rows.append(row)
     if any(answer.why for answer in answers):
         columns.insert(-1, "why")

@@ -1,4 +1,4 @@
-"""What a person looks at: grids of pictures."""
+"""What a person looks at: grids of pictures; charts, which load matplotlib when one is drawn; pages that hold them."""
 
 from .choosing import Part
 from .grids import Cluster, GridSummary, write_grids

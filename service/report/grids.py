@@ -98,7 +98,6 @@ def write_grids(
     label: str,
     names: Mapping[int, str],
     per_cluster: int = 15,
-    seen: Callable[[Image.Image], Image.Image] = lambda picture: picture,
     face: Typeface = PLAIN,
     progress: Callable[[int], object] = lambda done: None,
 ) -> GridSummary:
@@ -113,7 +112,6 @@ def write_grids(
         label: What the clusters are.
         names: Of the clusters, by their number; one may be absent.
         per_cluster: Products on a page, beside those without a vector.
-        seen: What of a picture is shown, for example its crop; called in threads.
         face: The letters.
         progress: Called with the number of clusters drawn since it was last called.
 
@@ -124,7 +122,7 @@ def write_grids(
         raise ValueError(f"pictures a cluster must be between {FEWEST} and {MOST}, got {per_cluster}")
     folder.mkdir(parents=True, exist_ok=True)
     _remove_earlier(folder, label)
-    draw = partial(_draw, folder=folder, label=label, names=names, seen=seen, face=face)
+    draw = partial(_draw, folder=folder, label=label, names=names, face=face)
     pages = (_plan(cluster, per_cluster) for cluster in clusters)
     sheets: list[Path] = []
     missed: Counter[str] = Counter()
@@ -138,7 +136,8 @@ def write_grids(
                 missed += drawn.missing
                 progress(1)
             sheets.append(folder / (f"{label}-sheet-{len(sheets) + 1}.png" if sheets else f"{label}-sheet.png"))
-            note = f"clusters {grids + 1:,} to {grids + len(entries):,}"
+            note = f"{len(entries):,} cluster{'' if len(entries) == 1 else 's'}"
+            note = f"sheet {len(sheets)}, {note}" if len(sheets) > 1 else note
             _save(draw_contact_sheet(label, note, entries, face=face), sheets[-1])
             grids += len(entries)
     return GridSummary(folder, grids, tuple(sheets), pictures, dict(missed))
@@ -179,7 +178,6 @@ def _draw(
     folder: Path,
     label: str,
     names: Mapping[int, str],
-    seen: Callable[[Image.Image], Image.Image],
     face: Typeface,
 ) -> _Drawn:
     """Draw one page, and its entry on the contact sheet."""
@@ -187,24 +185,29 @@ def _draw(
     reasons: dict[Tile, str] = {}
     for tile in page.faces:
         try:
-            pictures[tile] = thumbnail(seen(_read(tile)), THUMBNAIL)
+            pictures[tile] = thumbnail(_read(tile), THUMBNAIL)
         except BadPicture as error:
             reasons[tile] = str(error)
             pictures[tile] = missing(tile, str(error), THUMBNAIL, face)
     name, size = names.get(page.cluster, ""), f"{page.size:,} product{'' if page.size == 1 else 's'}"
-    note = f"{label} {page.cluster} · {size}"
-    title, note = (name, note) if name else (f"{label} {page.cluster}", size)
+    cluster = f"cluster {page.cluster}"  # as the sheet and the file's name say it
+    title, note = (name, f"{label} {cluster} · {size}") if name else (f"{label} {cluster}", size)
     grid = draw_grid(title, note, page.sections, pictures, columns=page.columns, face=face)
     _save(grid, folder / f"{label}-{page.cluster:04d}.png")
     faces = sorted(page.faces, key=lambda tile: tile in reasons)
-    entry = Entry(mosaic([pictures[tile] for tile in faces]), name, f"{page.cluster} · {size}")
+    entry = Entry(mosaic([pictures[tile] for tile in faces]), name, f"{cluster} · {size}")
     return _Drawn(entry, len(pictures) - len(reasons), Counter(reasons.values()))
 
 
 def _read(tile: Tile) -> Image.Image:
     if tile.picture is None:
         raise BadPicture(NO_PICTURE)
-    return read_picture(tile.picture)
+    picture = read_picture(tile.picture)
+    if tile.box is None:
+        return picture
+    left, top, right, bottom = tile.box
+    inside = min(right, picture.width), min(bottom, picture.height)  # the file may be another by now
+    return picture.crop((left, top, *inside)) if left < inside[0] and top < inside[1] else picture
 
 
 def _save(page: Image.Image, file: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from indexer.images.foreground import Box
+
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Colour = tuple[int, int, int]
 
@@ -29,11 +31,13 @@ class Tile:
         product_id: Written below its picture.
         title: Likewise, cut where it is too long.
         picture: The file; None where there is none.
+        box: The part of the picture that is shown; None for all of it.
     """
 
     product_id: str
     title: str
     picture: Path | None
+    box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,111 @@
+"""Choose how many clusters: score a few numbers widely apart, then those around the best, then weigh what was found."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .methods import check_rows
+from .scores import REFERENCES, Fit, Scorer, Scores
+from .verdict import Verdict, verdict
+
+FloatArray = NDArray[np.float32]
+
+GRID = 22
+"""Numbers tried first between the smallest and the largest, each larger than the last by about the same factor."""
+
+AROUND = 8
+"""Numbers tried between the neighbours of one that looks best."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How many clusters, and what speaks for it.
+
+    Args:
+        scores: Of each k tried, k rising.
+        verdict: What they say together.
+        rows: How many rows were scored.
+        of: How many there are.
+    """
+
+    scores: tuple[Scores, ...]
+    verdict: Verdict
+    rows: int
+    of: int
+
+
+def choose_k(
+    vectors: FloatArray,
+    ks: Sequence[int],
+    *,
+    fit: Fit,
+    seed: int,
+    closed: bool = False,
+    sample: int,
+    references: int = REFERENCES,
+    progress: Callable[[int], object] | None = None,
+) -> Choice:
+    """Choose how many clusters, by every criterion there is, on a sample.
+
+    Args:
+        vectors: float32 (n, d), or of length 1 each.
+        ks: From the smallest to the largest to try; with `closed`, the only ones.
+        fit: Cuts rows into k clusters.
+        seed: Of the sample and the reference sets.
+        closed: Whether the question is which of `ks` it is, rather than which number in their range.
+        sample: Rows scored at most: clusters worth having show in a sample.
+        references: Sets without clusters they are held against; 0 for none, and then no gap.
+        progress: Called with 1 for each k scored.
+
+    Raises:
+        ValueError: If there are fewer rows than 4, all are the same or hold NaN, or a k is not between 2 and the rows
+            less 1.
+    """
+    n = len(vectors)
+    if sample < n:
+        vectors = vectors[np.sort(np.random.default_rng(seed).permutation(n)[:sample])]
+    _check(vectors, ks, n)
+    scorer = Scorer(np.ascontiguousarray(vectors, np.float32), fit, seed=seed, references=references)
+
+    def score(these: Iterable[int]) -> None:
+        for k in sorted({*these} - {each.k for each in scorer.scores}):
+            scorer.score(k)
+            if progress is not None:
+                progress(1)
+
+    score(ks if closed else grid(min(ks), max(ks)))
+    one = scorer.at_one()
+    if not closed:
+        for _ in range(2):  # what looks best may move a little
+            picks = verdict(scorer.scores, one).picks
+            tried = [each.k for each in scorer.scores]
+            score(k for name in ("silhouette", "gap") if picks[name] in tried for k in around(tried, picks[name] or 0))
+    return Choice(scorer.scores, verdict(scorer.scores, one, closed=closed), len(vectors), n)
+
+
+def grid(low: int, high: int) -> list[int]:
+    """Spread whole numbers from low to high, each larger than the last by about the same factor."""
+    return sorted({round(k) for k in np.geomspace(low, high, GRID).tolist()})
+
+
+def around(tried: Sequence[int], k: int) -> list[int]:
+    """Spread numbers between the neighbours of one that was tried."""
+    at = list(tried).index(k)
+    low, high = tried[max(at - 1, 0)], tried[min(at + 1, len(tried) - 1)]
+    return sorted({round(each) for each in np.linspace(low, high, AROUND + 2).tolist()})
+
+
+def _check(vectors: FloatArray, ks: Sequence[int], n: int) -> None:
+    """Refuse what nothing can be chosen from."""
+    check_rows(vectors)
+    rows = len(vectors)
+    if rows < 4:
+        raise ValueError(f"at least 4 products are needed to choose a number of clusters, got {rows}")
+    if not len(ks) or min(ks) < 2 or max(ks) >= rows:
+        sampled = f" of {n:,}" if rows < n else ""
+        raise ValueError(
+            f"k must be between 2 and {rows - 1:,} for {rows:,}{sampled} rows, got {min(ks, default=0)} to "
+            f"{max(ks, default=0)}: give another --range{', or a larger --sample' * bool(sampled)}"
+        )

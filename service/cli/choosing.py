@@ -1,0 +1,166 @@
+"""`assort choose-k` and `assort compare`: how many clusters, and by which method."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .methods import read_pairs
+from .options import note, opened, print_json, progress_bar, store_options
+from .printing import print_table
+
+_METHODS = ("kmeans", "minibatch-kmeans", "gmm", "agglomerative", "leiden")
+_ON = click.option(
+    "--on", type=click.Choice(["text", "image", "features", "fused"]), default="text", show_default=True,
+    help="Which vectors.",
+)  # fmt: skip
+_SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Makes it repeatable.")
+_OUT = click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Also write a page with charts here."
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _range(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    from ..choosing import Range
+
+    try:
+        return None if value is None else Range.parsed(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command("choose-k")
+@click.option("--method", type=click.Choice(_METHODS), default="kmeans", show_default=True, help="Whose number.")
+@_ON
+@click.option("--range", "ks", callback=_range, metavar="A:B|A,B", help="From A to B, or just these.  [default: 2:200]")
+@click.option("--sample", type=click.IntRange(min=4), help="Most products looked at.  [default: as suits the method]")
+@_SEED
+@_OUT
+@_JSON
+@store_options
+def choose_k(
+    method: str,
+    on: str,
+    ks: Any,
+    sample: int | None,
+    seed: int,
+    out: Path | None,
+    as_json: bool,
+    location: str,
+    collection: str,
+    quiet: bool,
+) -> None:
+    """Say how many clusters there are, by every criterion, or that no number is clear; for Leiden, which resolution.
+
+    \b
+    Example:
+      assort choose-k --on text --range 2:200
+      assort choose-k --on image --range 5,35
+      assort choose-k --method leiden --out reports
+    """
+    say, bar = partial(note, quiet=quiet), partial(progress_bar, quiet=quiet)
+    with opened(location, collection, quiet=quiet) as store:
+        asked = {"on": on, "ks": ks, "sample": sample, "seed": seed, "say": say, "bar": bar}
+        (_profiled if method == "leiden" else _chosen)(store, method, asked, out, as_json)
+
+
+def _chosen(store: Any, method: str, asked: dict[str, Any], out: Path | None, as_json: bool) -> None:
+    from .. import choosing
+
+    choice = choosing.choose_number(store, method, **asked)
+    found = choosing.choice_as_dict(choice, method=method, on=asked["on"], seed=asked["seed"])
+    if as_json:
+        print_json(found)
+    else:
+        rows = found["scores"]
+        print_table(rows, [name for name in rows[0] if name != "silhouette_error" and _known(rows, name)])
+        k = found["recommended"]
+        click.echo(found["reason"] if k is None else f"k = {k}: {found['reason']}")
+    if out is not None:
+        _tell(choosing.write_choice(choice, out, title=f"How many clusters by {method}"), asked["say"])
+
+
+def _profiled(store: Any, method: str, asked: dict[str, Any], out: Path | None, as_json: bool) -> None:
+    from .. import choosing
+
+    profile = choosing.choose_resolution(store, **asked)
+    found = choosing.profile_as_dict(profile, on=asked["on"], seed=asked["seed"])
+    if as_json:
+        print_json(found)
+    else:
+        print_table(found["points"], list(found["points"][0]))
+        click.echo(f"resolution {profile.resolution:.3g}: {profile.reason}")
+    if out is not None:
+        _tell(choosing.write_profile(profile, out, title="Which resolution for Leiden"), asked["say"])
+
+
+def _known(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
+    """Say whether any row has a value in a column."""
+    return any(row.get(name) is not None for row in rows)
+
+
+def _tell(written: list[Path], say: Any) -> None:
+    say(f"written: {', '.join(map(str, written))}")
+
+
+_SHOWN = ("name", "method", "seconds", "memory_mb", "clusters", "noise", "silhouette", "davies_bouldin",
+          "calinski_harabasz", "ari", "nmi", "v_measure", "b_cubed_f1", "purity", "failed")  # fmt: skip
+
+
+@click.command()
+@click.argument("pairs", metavar="NAME=METHOD...", nargs=-1, required=True)
+@_ON
+@click.option("--k", metavar="N", help="Clusters, for all methods that take a number.")
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    callback=read_pairs,
+    metavar="[NAME.]PARAM=VALUE",
+    help="Of one method, or of all that have it.",
+)
+@click.option("--truth", metavar="FIELD|FILE", help="Also grade against a field of the products, or a CSV file.")
+@_SEED
+@_OUT
+@_JSON
+@store_options
+def compare(
+    pairs: tuple[str, ...],
+    on: str,
+    k: str | None,
+    sets: dict[str, str],
+    truth: str | None,
+    seed: int,
+    out: Path | None,
+    as_json: bool,
+    location: str,
+    collection: str,
+    quiet: bool,
+) -> None:
+    """Run several methods on the same vectors and grade them side by side; the store stays as it is.
+
+    \b
+    Example:
+      assort compare kmeans hdbscan --k 30 --truth brand
+      assort compare few=kmeans many=kmeans --set few.k=5 --set many.k=35 --on image --out reports
+    """
+    from .. import comparison
+
+    who = comparison.contenders(pairs, sets, k)
+    say, bar = partial(note, quiet=quiet), partial(progress_bar, quiet=quiet, unit="methods")
+    with opened(location, collection, quiet=quiet) as store:
+        found = comparison.compare(store, who, on=on, seed=seed, truth=truth, say=say, bar=bar)
+    table = found.as_dicts()
+    if as_json:
+        print_json(table)
+    else:
+        print_table(table, [name for name in _SHOWN if _known(table, name)])
+        say(comparison.MEASURED_HOW)
+    if out is not None:
+        _tell(comparison.write_comparison(found, out, seed=seed, title="Methods compared"), say)
+
+
+COMMANDS = (choose_k, compare)
