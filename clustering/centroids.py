@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from .models import Arrays, check_width
+from .rows import members_of
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
@@ -103,13 +103,12 @@ def mean_directions(vectors: FloatArray, labels: IntArray, k: int) -> tuple[Floa
         The mean of each cluster scaled to length 1, float32 (k, d): its first row where its rows cancel out, zeros
         where it has none; and inertia, the sum of squared distances of rows to their centroids.
     """
-    rows = np.flatnonzero(labels >= 0)
-    members = sparse.csr_matrix((np.ones(len(rows), np.float32), (labels[rows], rows)), shape=(k, len(labels)))
+    members = members_of(labels, k)
     sums = np.asarray(members @ vectors)
     lengths = np.linalg.norm(sums, axis=1)
     cancelled = np.flatnonzero((lengths <= 1e-6) & (np.diff(members.indptr) > 0))
     sums[cancelled] = vectors[members.indices[members.indptr[cancelled]]]
-    inertia = 2 * len(rows) - 2 * float(lengths.sum(dtype=np.float64))
+    inertia = 2 * members.nnz - 2 * float(lengths.sum(dtype=np.float64))
     lengths[cancelled] = 1
     sums /= np.maximum(lengths, 1e-6)[:, None]
     return sums, max(inertia, 0.0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .methods import check_rows
+from .rows import check_rows, check_sample
 from .scores import REFERENCES, Fit, Scorer, Scores
 from .verdict import Verdict, verdict
 
@@ -14,6 +14,9 @@ FloatArray = NDArray[np.float32]
 
 GRID = 22
 """Numbers tried first between the smallest and the largest, each larger than the last by about the same factor."""
+
+LEAST = 4
+"""Rows that a number of clusters can be chosen by."""
 
 AROUND = 8
 """Numbers tried between the neighbours of one that looks best."""
@@ -50,7 +53,7 @@ def choose_k(
     """Choose how many clusters, by every criterion there is, on a sample.
 
     Args:
-        vectors: float32 (n, d), or of length 1 each.
+        vectors: float32 (n, d): of length 1, or standardised columns of any length.
         ks: From the smallest to the largest to try; with `closed`, the only ones.
         fit: Cuts rows into k clusters.
         seed: Of the sample and the reference sets.
@@ -60,13 +63,14 @@ def choose_k(
         progress: Called with 1 for each k scored.
 
     Raises:
-        ValueError: If there are fewer rows than 4, all are the same or hold NaN, or a k is not between 2 and the rows
-            less 1.
+        ValueError: If there are fewer than 4 rows, or the sample is smaller, all are the same or hold NaN, or a k is
+            not between 2 and the rows less 1.
     """
     n = len(vectors)
+    _check(vectors, ks, min(n, sample))
     if sample < n:
         vectors = vectors[np.sort(np.random.default_rng(seed).permutation(n)[:sample])]
-    _check(vectors, ks, n)
+        check_sample(vectors)
     scorer = Scorer(np.ascontiguousarray(vectors, np.float32), fit, seed=seed, references=references)
 
     def score(these: Iterable[int]) -> None:
@@ -97,12 +101,14 @@ def around(tried: Sequence[int], k: int) -> list[int]:
     return sorted({round(each) for each in np.linspace(low, high, AROUND + 2).tolist()})
 
 
-def _check(vectors: FloatArray, ks: Sequence[int], n: int) -> None:
-    """Refuse what nothing can be chosen from."""
+def _check(vectors: FloatArray, ks: Sequence[int], rows: int) -> None:
+    """Refuse what nothing can be chosen from, by so many of the rows."""
     check_rows(vectors)
-    rows = len(vectors)
-    if rows < 4:
-        raise ValueError(f"at least 4 products are needed to choose a number of clusters, got {rows}")
+    n = len(vectors)
+    if n < LEAST:
+        raise ValueError(f"at least {LEAST} products are needed to choose a number of clusters, got {n}")
+    if rows < LEAST:
+        raise ValueError(f"a sample must be at least {LEAST} to choose a number of clusters by, got {rows}")
     if not len(ks) or min(ks) < 2 or max(ks) >= rows:
         sampled = f" of {n:,}" if rows < n else ""
         raise ValueError(

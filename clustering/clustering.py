@@ -25,7 +25,7 @@ class Clustering(Generic[AnyModel]):
         figures: What the method says of its work, as JSON knows it: inertia, device, losses ...
 
     Raises:
-        ValueError: If the labels leave a number out, or the memberships do not fit them.
+        ValueError: If the labels leave a number out, or the memberships do not fit them or are not what is said here.
     """
 
     labels: NDArray[np.int64]
@@ -41,6 +41,16 @@ class Clustering(Generic[AnyModel]):
             )
         if self.memberships is not None and self.memberships.shape != self.labels.shape:
             raise ValueError(f"{len(self.labels)} labels need as many memberships, got {len(self.memberships)}")
+        if self.memberships is not None:
+            self._check_range(self.memberships)
+
+    def _check_range(self, memberships: NDArray[np.float32]) -> None:
+        wrong = np.flatnonzero(~((memberships >= 0) & (memberships <= np.where(self.labels == NOISE, 0, 1))))
+        if len(wrong):
+            raise ValueError(
+                f"memberships must be between 0 and 1, and 0 for noise, got {memberships[wrong[0]]} in row {wrong[0]} "
+                f"of label {self.labels[wrong[0]]}"
+            )
 
     @property
     def k(self) -> int:

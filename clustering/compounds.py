@@ -14,7 +14,7 @@ TOGETHER = 0.8  # share of the more frequent word's titles in which the other st
 LEADING = 0.5  # share of a word's titles that start with it
 
 
-def find_phrases(tokens: Tokens) -> IntArray:
+def find_compounds(tokens: Tokens) -> IntArray:
     """Number the phrases: words that are hardly ever without each other, side by side.
 
     Args:
@@ -39,7 +39,7 @@ def leading_words(tokens: Tokens, phrases: IntArray) -> NDArray[np.bool_]:
 
     Args:
         tokens: The titles' tokens.
-        phrases: int64 (tokens,), the phrase of each, as `find_phrases` numbers them.
+        phrases: int64 (tokens,), the phrase of each, as `find_compounds` numbers them.
 
     Returns:
         Booleans (tokens,).

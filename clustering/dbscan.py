@@ -5,14 +5,13 @@ from numpy.typing import NDArray
 
 from .clustering import Clustering
 from .knee import knee
-from .neighbours import ROWS_KEPT, NeighbourVote, nearest_rows
+from .neighbours import ROUNDED, ROWS_KEPT, NeighbourVote, nearest_rows
 
 FloatArray = NDArray[np.float32]
 
 POINTS = 1000  # of the curve whose knee is looked for
 PROBES = 256  # rows whose neighbours are counted, to know beforehand how many all rows have
 BYTES = 2 * 10**9  # of neighbours that are held at most
-ROUNDED = 1e-3  # share by which distances differ once rows are kept as float16
 
 
 def dbscan(
@@ -52,7 +51,8 @@ def _bend(vectors: FloatArray, min_samples: int) -> float:
     at = np.unique(np.linspace(0, len(falling) - 1, POINTS).round().astype(np.int64))
     found = knee(at.tolist(), falling[at].tolist())
     radius = float(falling[at[found.at]] if found else np.median(falling))
-    return radius or float(falling.max()) or float(np.finfo(np.float32).tiny)
+    same = np.finfo(np.float32).eps * np.linalg.norm(vectors, axis=1).max()  # copies are no farther apart than that
+    return radius or float(falling.max()) or float(max(same, np.finfo(np.float32).tiny))
 
 
 def _check_memory(vectors: FloatArray, radius: float, seed: int) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .clustering import NOISE
 from .models import Arrays
-from .neighbours import ROWS_KEPT, compact, drawn_rows, nearest_rows
+from .neighbours import BLOCK, ROWS_KEPT, compact, drawn_rows, nearest_rows
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
@@ -30,7 +30,7 @@ class Density:
         cores: float32 (r,), the distance of each row to the neighbour that makes its place dense.
         births: float32 (k,), the density at which each cluster begins: 1 / distance.
         peaks: float32 (k,), the highest density in each cluster.
-        reach: Which neighbour of a new row makes its place dense, counted from 1.
+        reach: How many neighbours of a new row lie nearer than the one that makes its place dense.
     """
 
     kind: ClassVar[str] = "density"
@@ -62,6 +62,13 @@ class Density:
 
     def predict(self, vectors: FloatArray) -> tuple[IntArray, FloatArray]:
         """Find the cluster of each row, float32 (m, d), and how near its density comes to the cluster's highest."""
+        labels, memberships = np.empty(len(vectors), np.int64), np.empty(len(vectors), np.float32)
+        for start in range(0, len(vectors), BLOCK):
+            part = slice(start, start + BLOCK)
+            labels[part], memberships[part] = self._placed(vectors[part])
+        return labels, memberships
+
+    def _placed(self, vectors: FloatArray) -> tuple[IntArray, FloatArray]:
         near, distances = nearest_rows(self.rows, vectors, max(2 * self.reach, self.reach + 1))
         own = distances[:, min(self.reach, distances.shape[1] - 1)]
         reachable = np.maximum(np.maximum(distances, self.cores[near]), own[:, None])

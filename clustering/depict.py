@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -9,14 +10,13 @@ from numpy.typing import NDArray
 
 from .clustering import Clustering
 from .depict_network import Network, hidden_units
-from .depict_training import Course, Plan, Trainer
+from .depict_training import AT_ONCE, Course, Plan, Trainer
 from .kmeans import kmeans
 from .models import Arrays, check_width
+from .progress import in_rows
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
-
-AT_ONCE = 4096  # rows standardised or encoded together
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +140,7 @@ def depict(
         how many clusters were left out; and the device.
 
     Raises:
-        ValueError: If k is not between 2 and n, or noise is out of range.
+        ValueError: If k is not between 2 and n, noise is out of range, or training diverges.
     """
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     n, dims = vectors.shape
@@ -151,14 +151,21 @@ def depict(
     mean, scale = _spread(vectors)
     network = Network(dims, min(latent, dims), hidden_units(n, dims), seed=seed, device=_device())
     plan = Plan(batch_size, learning_rate, gradient_norm, patience, noise, prior_weight, clustering_weight)
-    bar = _Bar(progress, n, pretraining + epochs)
-    trainer = Trainer(network, lambda rows: standardised(vectors[rows], mean, scale), n, plan, seed=seed, done=bar.step)
+    tell, epoch = in_rows(progress, n), count(1)
+    trainer = Trainer(
+        network,
+        lambda rows: standardised(vectors[rows], mean, scale),
+        n,
+        plan,
+        seed=seed,
+        done=lambda: tell(next(epoch) / (pretraining + epochs + 1)),
+    )
     first = trainer.pretrain(pretraining)
     network.place(kmeans(trainer.latents().cpu().numpy(), k, seed=seed).model.centroids)
     second = trainer.train(epochs)
     model = _without_empty(Depict(mean, scale, tuple(network.weights()), network.centre_array()), vectors)
     labels, shares = model.predict(vectors)
-    bar.end()
+    tell(1)
     return Clustering(labels, model, shares, _figures(network, first, second, k - len(model.centres)))
 
 
@@ -209,23 +216,3 @@ def _figures(network: Network, first: Course, second: Course, left_out: int) -> 
         "empty_clusters": left_out,
         "device": network.device,
     }
-
-
-class _Bar:
-    """Tell a bar that counts rows what share of the epochs is over."""
-
-    def __init__(self, progress: Callable[[int], object] | None, n: int, epochs: int) -> None:
-        self._progress, self._n, self._epochs = progress, n, epochs
-        self._over = self._told = 0
-
-    def step(self) -> None:
-        self._over += 1
-        self._tell(round(self._n * self._over / (self._epochs + 1)))
-
-    def end(self) -> None:
-        self._tell(self._n)
-
-    def _tell(self, rows: int) -> None:
-        if self._progress is not None and rows > self._told:
-            self._progress(rows - self._told)
-            self._told = rows

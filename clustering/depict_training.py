@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .depict_network import Network, sharpened, student_t
+from .rows import LARGEST
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +18,7 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
 Rows = Callable[[IntArray], FloatArray]
 
-AT_ONCE = 4096  # rows encoded together where nothing is learned from them
+AT_ONCE = 4096  # rows standardised or encoded together where nothing is learned from them
 FALL = 1e-3  # share by which the loss of pretraining must fall to count as falling
 MOVED = 1e-3  # share of rows that may change their cluster in an epoch that counts as settled
 MOST_EMPTY = 0.05  # share of the clusters that may lose all their rows
@@ -115,12 +116,18 @@ class Trainer:
         return course
 
     def latents(self) -> "Tensor":
-        """Encode all rows without noise, float32 (n, latent)."""
+        """Encode all rows without noise, float32 (n, latent).
+
+        Raises:
+            ValueError: If training has diverged.
+        """
         import torch
 
         with torch.no_grad():
             parts = np.array_split(np.arange(self._n), -(-self._n // AT_ONCE))
-            return torch.cat([self._network.means(self._tensor(part)) for part in parts])
+            found = torch.cat([self._network.means(self._tensor(part)) for part in parts])
+        self._check(converges=bool((found.abs() <= LARGEST).all()))
+        return found
 
     def _epochs(self, epochs: int, course: Course, *, with_targets: bool) -> Iterator[int]:
         """Train epoch after epoch, each as it is asked for."""
@@ -150,6 +157,7 @@ class Trainer:
             course.steps += 1
             course.clipped += int(norm > plan.gradient_norm)
             sums += len(rows) / self._n * np.array([part.item() for part in parts])
+        self._check(converges=bool(np.isfinite(sums).all()))
         for values, loss_of_epoch in zip(
             (course.reconstruction, course.prior, course.clustering), sums.tolist(), strict=True
         ):
@@ -175,6 +183,10 @@ class Trainer:
         assert centres is not None
         parts = [student_t(part, centres.detach()).argmax(dim=1) for part in torch.split(self.latents(), AT_ONCE)]
         return np.concatenate([part.cpu().numpy() for part in parts])
+
+    def _check(self, *, converges: bool) -> None:
+        if not converges:
+            raise ValueError(f"training diverged at learning_rate={self._plan.learning_rate:g}: set a smaller one")
 
     def _tensor(self, rows: IntArray) -> "Tensor":
         import torch

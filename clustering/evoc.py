@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from .clustering import NOISE, Clustering
 from .neighbours import NeighbourVote
+from .rows import of_length_one
 
 FloatArray = NDArray[np.float32]
 
@@ -58,7 +59,7 @@ def evoc(
 
 def _on_sphere(vectors: FloatArray) -> FloatArray:
     """Make rows of any length unit rows, by one more column, so that the cosine says who is near."""
-    if np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):
+    if of_length_one(vectors):
         return vectors
     lifted = np.column_stack([vectors, np.full(len(vectors), np.sqrt(vectors.shape[1]), np.float32)])
     return np.asarray(lifted / np.linalg.norm(lifted, axis=1, keepdims=True), dtype=np.float32)

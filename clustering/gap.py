@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+
+from .rows import members_of, of_length_one
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
-
-UNIT = 1e-3  # by which the length of a row may differ from 1
 
 
 class Gap(NamedTuple):
@@ -51,9 +50,8 @@ class Box:
         centred = (vectors - centre).astype(np.float32)
         axes = np.linalg.eigh((centred.T @ centred).astype(np.float64))[1]
         placed = centred @ axes.astype(np.float32)
-        lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-        unit = bool((np.abs(lengths - 1) <= UNIT).all())
-        return cls(centre, axes, placed.min(axis=0).astype(float), placed.max(axis=0).astype(float), unit)
+        low, high = placed.min(axis=0).astype(float), placed.max(axis=0).astype(float)
+        return cls(centre, axes, low, high, of_length_one(vectors))
 
     def draw(self, n: int, generator: np.random.Generator) -> FloatArray:
         """Draw rows without clusters: uniform over the box, float32 (n, d)."""
@@ -73,9 +71,7 @@ def dispersion(vectors: FloatArray, labels: IntArray) -> float:
     rows = np.flatnonzero(labels >= 0)
     if not len(rows):
         return 0.0
-    k = int(labels.max()) + 1
-    ones = np.ones(len(rows), np.float32)
-    members = sparse.csr_matrix((ones, (labels[rows], rows)), shape=(k, len(labels)))
+    members = members_of(labels, int(labels.max()) + 1)
     sizes = np.maximum(np.diff(members.indptr), 1)
     means = np.asarray(members @ vectors) / sizes[:, None].astype(np.float32)
     apart = vectors[rows] - means[labels[rows]]

@@ -26,7 +26,8 @@ def hdbscan(
         vectors: float32 (n, d), compared by Euclidean distance.
         seed: Decides which rows the model keeps, where there are too many to keep all.
         min_cluster_size: Rows a cluster has at least.
-        min_samples: Neighbours that make a place dense; None for as many as `min_cluster_size`. More makes more noise.
+        min_samples: Neighbours that make a place dense; None for as many as `min_cluster_size`, or as
+            there are others. More makes more noise.
         selection: `eom`, excess of mass, the clusters that last longest; `leaf`, the smallest ones.
 
     Returns:
@@ -37,9 +38,13 @@ def hdbscan(
     """
     from hdbscan import HDBSCAN
 
-    n, dense = len(vectors), min_cluster_size if min_samples is None else min_samples
+    n = len(vectors)
     if not 2 <= min_cluster_size <= n:
-        raise ValueError(f"min_cluster_size must be between 2 and {n} for {n} vectors, got {min_cluster_size}")
+        raise ValueError(
+            f"min_cluster_size must be {'2' if n == 2 else f'between 2 and {n}'} for {n} vectors, "
+            f"got {min_cluster_size}: set another, or use kmeans for so few"
+        )
+    dense = min(min_cluster_size, n - 1) if min_samples is None else min_samples
     if not 1 <= dense < n:
         raise ValueError(f"min_samples must be between 1 and {n - 1} for {n} vectors, got {dense}")
     machine = HDBSCAN(

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from .attributes import read_attributes
 from .candidates import pairs_in_cells, pairs_sharing_tokens, unique_pairs
-from .compounds import find_phrases, leading_words
+from .compounds import find_compounds, leading_words
 from .linkage import average_linkage
 from .pictures import Pictures, pairs_sharing_pictures, picture_scores
 from .tokens import IntArray, Kind, Tokens, read_tokens
@@ -190,7 +190,7 @@ class _TitleEvidence:
         code, number = kinds == Kind.CODE, kinds == Kind.NUMBER
         names = (code & (lengths >= LONG_CODE)) | (number & (lengths >= LONG_NUMBER))
         rarity = np.log((n + 1) / holders)
-        phrases = find_phrases(tokens)
+        phrases = find_compounds(tokens)
         words = np.bincount(phrases)[phrases]  # of each token's phrase, which counts once
         most = min(TELLING, TELLING_SHARE * n)
         telling = np.maximum(np.log(np.maximum(most, 1) / holders), 0) * (kinds == Kind.WORD)

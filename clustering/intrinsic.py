@@ -4,20 +4,18 @@ Noise (-1) is left out of every figure here. Distances are Euclidean, scikit-lea
 they order pairs as cosines do, for their square is 2 - 2 cosine.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .ordered import BLOCK, Figures, Labels, Ordered
+
 FloatArray = NDArray[np.float32]
-Labels = NDArray[np.int64]
-Figures = NDArray[np.float64]
 
 SAMPLE = 2000
 """Rows scored for a silhouette: the interval is then some 0.01 to either side."""
 
-_BLOCK = 2048  # rows compared at once, with as many scored ones: 32 MB
 _CENTRES = 256  # compared at once with all others
 _SAME = 1e-7  # of the longest centre: nearer ones are one place, told apart by rounding alone
 _ROUNDS = 1000  # of the bootstrap
@@ -135,7 +133,7 @@ def silhouette_samples(vectors: FloatArray, labels: Labels, rows: Labels | None 
     ordered.check()
     groups = ordered.group_of(len(labels))
     wanted = np.flatnonzero(labels >= 0) if rows is None else rows
-    parts = [wanted[start : start + _BLOCK] for start in range(0, len(wanted), _BLOCK)]
+    parts = [wanted[start : start + BLOCK] for start in range(0, len(wanted), BLOCK)]
     return np.concatenate([_scored(vectors, part, groups[part], ordered) for part in parts])
 
 
@@ -159,10 +157,11 @@ def davies_bouldin(vectors: FloatArray, labels: Labels) -> float:
     spread = _Spread.of(vectors, labels)
     widths = spread.distances / spread.sizes
     worst = np.zeros(len(widths))
-    same, apart = _SAME * float(np.linalg.norm(spread.centres, axis=1).max()), 0.0
+    lengths = (spread.centres * spread.centres).sum(axis=1)
+    same, apart = _SAME * float(np.sqrt(lengths.max())), 0.0
     for start in range(0, len(widths), _CENTRES):
         some = slice(start, start + _CENTRES)
-        between = np.sqrt(_squared_distances(spread.centres[some], spread.centres))
+        between = np.sqrt(_squared_distances(spread.centres[some], spread.centres, lengths))
         between[between < same] = 0
         apart = max(apart, float(between.max()))
         ratios = (widths[some, None] + widths) / np.where(between > 0, between, np.inf)
@@ -192,57 +191,6 @@ def calinski_harabasz(vectors: FloatArray, labels: Labels) -> float:
     between = float(spread.sizes @ ((spread.centres - middle) ** 2).sum(axis=1))
     within = float(spread.squares.sum())
     return between * (n - k) / (within * (k - 1)) if within else 1.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ordered:
-    """Rows in clusters, cluster by cluster.
-
-    Args:
-        rows: int64 (m,), without noise.
-        groups: int64 (m,), the cluster of each, numbered from 0 without gaps, in order.
-        sizes: int64 (k,).
-    """
-
-    rows: Labels
-    groups: Labels
-    sizes: Labels
-
-    @classmethod
-    def of(cls, labels: Labels) -> "Ordered":
-        """Put rows in order of their labels, int64 (n,), noise -1."""
-        rows = np.argsort(labels, kind="stable")
-        rows = rows[np.searchsorted(labels[rows], 0) :]
-        _, groups, sizes = np.unique(labels[rows], return_inverse=True, return_counts=True)
-        return cls(rows, groups, sizes)
-
-    def check(self) -> None:
-        """Check that there is something to compare.
-
-        Raises:
-            ValueError: If there are fewer than two clusters, or none but singletons.
-        """
-        if not 2 <= len(self.sizes) < len(self.rows):
-            raise ValueError(
-                "clusters can be compared where there are at least 2, and fewer than rows in them, got "
-                f"{len(self.sizes):,} clusters of {len(self.rows):,} rows"
-            )
-
-    def group_of(self, n: int) -> Labels:
-        """Give each of n rows the number of its cluster, -1 for noise."""
-        found = np.full(n, -1)
-        found[self.rows] = self.groups
-        return found
-
-    def blocks(self) -> Iterator[tuple[Labels, slice, Labels]]:
-        """Give the rows of each block, the clusters it has rows of, and where in it each of these begins."""
-        for start in range(0, len(self.rows), _BLOCK):
-            groups = self.groups[start : start + _BLOCK]
-            yield (
-                self.rows[start : start + _BLOCK],
-                slice(int(groups[0]), int(groups[-1]) + 1),
-                np.flatnonzero(np.diff(groups, prepend=-1)),
-            )
 
 
 class _Nearness:
@@ -278,10 +226,11 @@ class _Nearness:
 def _scored(vectors: FloatArray, rows: Labels, own: Labels, ordered: Ordered) -> Figures:
     """Score some rows; a cluster's sum of distances is whole once the block after it begins with another one."""
     mine = vectors[rows].astype(np.float64)
+    lengths = (mine * mine).sum(axis=1)
     near = _Nearness(own, ordered.sizes)
     begun, part = -1, np.zeros((0, len(rows)))
     for others, clusters, begins in ordered.blocks():
-        distances = np.sqrt(_squared_distances(vectors[others].astype(np.float64), mine))
+        distances = np.sqrt(_squared_distances(vectors[others].astype(np.float64), mine, lengths))
         distances[others[:, None] == rows] = 0
         sums = np.add.reduceat(distances, begins, axis=0)
         if clusters.start == begun:
@@ -328,8 +277,8 @@ class _Spread:
         return cls(centres, ordered.sizes, distances, squares)
 
 
-def _squared_distances(one: Figures, other: Figures) -> Figures:
-    """Compare all rows of two blocks: float64 (a, b), not below 0."""
-    squared: Figures = (one * one).sum(axis=1)[:, None] + (other * other).sum(axis=1)
+def _squared_distances(one: Figures, other: Figures, lengths: Figures) -> Figures:
+    """Compare all rows of two blocks, the other's squared lengths given: float64 (a, b), not below 0."""
+    squared: Figures = (one * one).sum(axis=1)[:, None] + lengths
     squared -= 2 * one @ other.T
     return np.maximum(squared, 0, out=squared)

@@ -17,6 +17,8 @@ from .centroids import Centroids, mean_directions, nearest_direction
 from .clustering import Clustering
 from .lloyd import lloyd
 from .polish import fill_empty, polish
+from .progress import in_rows
+from .rows import check_values, of_length_one
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
@@ -28,7 +30,6 @@ TRAINING = 64  # rows of a sample for each centroid
 START = 5  # rounds of Lloyd's algorithm before the rest is left to polishing
 STARTS = 10  # of which the best goes on
 EFFORT = 10**7  # rows times clusters beyond which there is one start, from rows drawn at random
-UNIT = 1e-3  # by which the length of a row may differ from 1
 
 
 def identity_k(n: int) -> tuple[int, str]:
@@ -73,27 +74,19 @@ def kmeans(
         `ONE_LEVEL`). Figures: `inertia`, the sum of squared distances to these centroids; `device`, where it ran.
 
     Raises:
-        ValueError: If there are fewer rows than clusters, or a value is no number.
+        ValueError: If there are fewer rows than clusters, or a value is no finite number or past 1e15.
     """
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     n = len(vectors)
     if not 1 <= k <= n:
         raise ValueError(f"k must be between 1 and {n} for {n} vectors, got {k}")
-    spherical, gpu, done = _of_length_one(vectors), _gpus() > 0, _in_rows(progress, n)
+    check_values(vectors)
+    spherical, gpu, done = of_length_one(vectors), _gpus() > 0, in_rows(progress, n)
     group = _by_direction if spherical else lloyd
     labels, centroids, inertia = group(vectors, k, seed=seed, iterations=iterations, gpu=gpu, progress=done)
     done(1)
     figures = {"inertia": inertia, "device": "gpu" if gpu else "cpu"}
     return Clustering(labels, Centroids(centroids, spherical), figures=figures)
-
-
-def _of_length_one(vectors: FloatArray) -> bool:
-    """Say whether all rows have length 1."""
-    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-    wrong = np.flatnonzero(~np.isfinite(lengths))
-    if len(wrong):
-        raise ValueError(f"row {wrong[0]} holds a value that is no finite number: fill in or leave out such rows first")
-    return bool(np.all(np.abs(lengths - 1) <= UNIT))
 
 
 def _by_direction(
@@ -125,20 +118,6 @@ def _settled(vectors: FloatArray, centroids: FloatArray, *, gpu: bool) -> tuple[
     used, labels = np.unique(labels, return_inverse=True)
     inertia = 2 * len(vectors) - 2 * float(cosines.sum(dtype=np.float64))
     return labels.astype(np.int64), centroids[used], max(inertia, 0.0)
-
-
-def _in_rows(progress: Callable[[int], object] | None, n: int) -> Callable[[float], None]:
-    """Tell a bar that counts rows what share of all the work is done."""
-    told = 0
-
-    def done(share: float) -> None:
-        nonlocal told
-        rows = round(share * n)
-        if progress is not None and rows > told:
-            progress(rows - told)
-            told = rows
-
-    return done
 
 
 def _gpus() -> int:

@@ -1,5 +1,6 @@
 """Where a falling curve bends, found by rule and not by eye."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -53,8 +54,8 @@ def knee(x: ArrayLike, y: ArrayLike, *, sensitivity: float = 1.0) -> Knee | None
     below = (1 - across) - (down - down.min()) / (down[0] - down.min())
     peaks = [at for at in range(1, len(below) - 1) if below[at - 1] < below[at] >= below[at + 1]]
     drop = sensitivity / (len(across) - 1)
-    ends = [*peaks[1:], len(below) - 1]  # each peak has until the next one to fall off
-    found = [at for at, end in zip(peaks, ends, strict=False) if below[at : end + 1].min() < below[at] - drop]
+    each = pairwise([*peaks, len(below) - 1])  # each peak has until the next one to fall off
+    found = [at for at, end in each if below[at : end + 1].min() < below[at] - drop]
     if not found or below[best := max(found, key=lambda at: float(below[at]))] < LEAST_BEND:
         return None
     return Knee(best, float(below[best]))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .centroids import nearest_mean
 from .polish import fill_empty
+from .rows import members_of
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
@@ -100,7 +101,5 @@ def _settle(vectors: FloatArray, centroids: FloatArray, *, gpu: bool) -> tuple[I
 
 
 def _means(vectors: FloatArray, labels: IntArray, k: int) -> FloatArray:
-    from scipy import sparse
-
-    members = sparse.csr_matrix((np.ones(len(labels)), (labels, np.arange(len(labels)))), shape=(k, len(labels)))
-    return np.asarray((members @ vectors) / np.bincount(labels, minlength=k)[:, None], dtype=np.float32)
+    sums = members_of(labels, k).astype(np.float64) @ vectors
+    return np.asarray(sums / np.bincount(labels, minlength=k)[:, None], dtype=np.float32)

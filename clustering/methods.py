@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from .clustering import Clustering
 from .models import Model
+from .progress import in_rows
+from .rows import check_rows, check_sample
 
 FloatArray = NDArray[np.float32]
 Progress = Callable[[int], object]
@@ -22,6 +24,7 @@ Fit = Callable[..., Clustering[Model]]
 GIVEN = frozenset({"vectors", "seed", "progress"})  # what `run` itself passes on
 SAMPLE = "sample"  # may be set for every method
 LEAST: Mapping[str, float] = {
+    "sample": 2,
     "min_cluster_size": 2,
     "neighbours": 2,
     "dims": 1,
@@ -63,6 +66,7 @@ class Method:
         summary: What it does, in one line.
         most_rows: Rows beyond which it refuses; None for no limit.
         bytes_a_pair: Memory for every pair of rows, where that is what limits it.
+        narrow: Columns up to which it takes any number of rows.
     """
 
     name: str
@@ -70,6 +74,7 @@ class Method:
     summary: str
     most_rows: int | None = None
     bytes_a_pair: int = 0
+    narrow: int = 0
 
     @property
     def function(self) -> Fit:
@@ -84,7 +89,10 @@ class Method:
 _ROWS = (
     Method("kmeans", "kmeans:kmeans", "k clusters around their centres; the fastest (Faiss, CPU or GPU)"),
     Method("minibatch-kmeans", "minibatch:minibatch_kmeans", "k-means learned from small batches of rows"),
-    Method("hdbscan", "hdbscan:hdbscan", "dense places of any shape, the rest is noise; finds their number"),
+    Method(
+        "hdbscan", "hdbscan:hdbscan", "dense places of any shape, the rest is noise; finds their number", 50_000,
+        narrow=60,  # of wider rows the library compares all with all, on one core
+    ),
     Method("umap+hdbscan", "umap_methods:umap_hdbscan", "HDBSCAN in a few dimensions made by UMAP"),
     Method("umap+kmeans", "umap_methods:umap_kmeans", "k-means in a few dimensions made by UMAP"),
     Method("evoc", "evoc:evoc", "dense places of embeddings at several scales, the rest is noise (EVoC)"),
@@ -92,7 +100,7 @@ _ROWS = (
     Method("agglomerative", "agglomerative:agglomerative", "a tree of merges, cut by count or by distance", 20_000, 16),
     Method("gmm", "mixture:mixture", "a mixture of Gaussians with soft memberships; finds k by BIC", 50_000),
     Method("depict", "depict:depict", "a network that learns to reconstruct and to cluster rows together", 200_000),
-)
+)  # fmt: skip
 METHODS: Mapping[str, Method] = {method.name: method for method in _ROWS}
 """Name -> method."""
 
@@ -153,23 +161,26 @@ def run_method(
         progress: Called with the rows done since it was last called, n in all, by methods that can tell.
 
     Returns:
-        The clustering. Its figures say `sampled`, how many rows it was fitted on, where these are not all, and
-        `constant_columns`, which columns say nothing, where there are any.
+        The clustering. Its figures say `sampled`, how many rows it was fitted on, where these are not all: the method's
+        own, such as inertia, are of these rows only; and `constant_columns`, which columns say nothing, where there are
+        any.
 
     Raises:
         ValueError: If there is no such setting, too few or too many rows, only identical ones, or a value that is no
-            finite number.
+            finite number or past 1e15.
     """
     _check_names(method, settings)
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     check_rows(vectors)
     options = {key: value for key, value in settings.items() if key != SAMPLE}
     sample = settings.get(SAMPLE)
+    if sample is not None and sample < LEAST[SAMPLE]:
+        raise ValueError(f"{SAMPLE} must be at least {LEAST[SAMPLE]}, got {sample}")
     fitted = len(vectors) if sample is None else min(sample, len(vectors))
     _check_k(method, options, fitted)
-    _check_size(method, fitted)
+    _check_size(method, fitted, vectors.shape[1])
     if progress is not None and "progress" in inspect.signature(method.function).parameters:
-        options["progress"] = progress
+        options["progress"] = progress if fitted == len(vectors) else _of_all(progress, fitted, len(vectors))
     if fitted == len(vectors):
         found = method.function(vectors, seed=seed, **options)
     else:
@@ -178,40 +189,33 @@ def run_method(
     return replace(found, figures={**found.figures, "constant_columns": constant}) if constant else found
 
 
-def check_rows(vectors: FloatArray) -> None:
-    """Refuse rows that no method can group.
-
-    Raises:
-        ValueError: If there are fewer than two, all are identical, or a value is no finite number.
-    """
-    if vectors.ndim != 2 or len(vectors) < 2 or not vectors.shape[1]:
-        raise ValueError(f"clusters need at least 2 rows, got an array of shape {vectors.shape}: index more products")
-    wrong = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-    if len(wrong):
-        raise ValueError(
-            f"{len(wrong):,} rows hold a value that is no finite number, the first is row {wrong[0]}: "
-            "fill in or leave out such rows first"
-        )
-    if (vectors == vectors[0]).all():
-        raise ValueError(
-            f"all {len(vectors):,} rows are identical, there is nothing to tell apart: choose other vectors"
-        )
-
-
 def _by_sample(
     method: Method, vectors: FloatArray, sample: int, *, seed: int, options: Mapping[str, Any]
 ) -> Clustering[Model]:
     """Fit on some rows and let the model place the rest."""
     drawn = np.zeros(len(vectors), bool)
     drawn[np.random.default_rng(seed).choice(len(vectors), sample, replace=False)] = True
-    check_rows(vectors[drawn])
-    found = method.function(vectors[drawn], seed=seed, **options)
+    rows = vectors[drawn]
+    check_sample(rows)
+    found = method.function(rows, seed=seed, **options)
     labels, memberships = np.empty(len(vectors), np.int64), np.empty(len(vectors), np.float32)
     labels[drawn], (labels[~drawn], others) = found.labels, found.model.predict(vectors[~drawn])
     both = found.memberships is not None and others is not None
     if both:
         memberships[drawn], memberships[~drawn] = found.memberships, others
     return Clustering(labels, found.model, memberships if both else None, {**found.figures, "sampled": sample})
+
+
+def _of_all(progress: Progress, fitted: int, n: int) -> Progress:
+    """Let a method that counts the rows of its sample tell of as large a share of all rows."""
+    tell, placed = in_rows(progress, n), 0
+
+    def done(rows: int) -> None:
+        nonlocal placed
+        placed += rows
+        tell(placed / fitted)
+
+    return done
 
 
 def _check_names(method: Method, names: Mapping[str, Any]) -> None:
@@ -234,12 +238,13 @@ def _check_k(method: Method, options: Mapping[str, Any], n: int) -> None:
         raise ValueError(f"k must be between 1 and {n} for {n} vectors, got {k}")
 
 
-def _check_size(method: Method, n: int) -> None:
-    if method.most_rows is None or n <= method.most_rows:
+def _check_size(method: Method, n: int, columns: int) -> None:
+    if method.most_rows is None or n <= method.most_rows or columns <= method.narrow:
         return
+    wide = f" of more than {method.narrow} columns" if method.narrow else ""
     memory = f", it would need {method.bytes_a_pair * n * (n - 1) / 2e9:.1f} GB" if method.bytes_a_pair else ""
     raise ValueError(
-        f"{method.name} takes at most {method.most_rows:,} rows, got {n:,}{memory}: "
+        f"{method.name} takes at most {method.most_rows:,} rows{wide}, got {n:,}{memory}: "
         f"set sample={method.most_rows} to fit it on so many and predict the rest"
     )
 

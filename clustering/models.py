@@ -68,7 +68,7 @@ def from_bytes(content: bytes) -> tuple[Model, dict[str, Any]]:
     """Read a model and what is to be known of it, as `to_bytes` wrote them.
 
     Raises:
-        ValueError: If it is no file of ours, or of a kind this version does not know.
+        ValueError: If it is no whole file of ours, or of a kind this version does not know.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -77,9 +77,10 @@ def from_bytes(content: bytes) -> tuple[Model, dict[str, Any]]:
         arrays = load(content)
         length = int.from_bytes(content[:8], "little")  # of the JSON header that every safetensors file begins with
         header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["assort"])
-    except (SafetensorError, KeyError) as error:
-        raise ValueError(f"this is no model that assort wrote: {error}") from error
-    return restored(header, arrays), header["about"]
+        return restored(header, arrays), header["about"]
+    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+        said = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"this is no model that assort wrote: {said}; `assort model export` writes one") from error
 
 
 def described(model: Model) -> dict[str, Any]:

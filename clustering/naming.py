@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from .distinct import told_apart
 from .phrases import STOP_WORDS, Phrases, common_form, fold, is_colour, is_model, read_phrases, words_of
 
 IntArray = NDArray[np.int64]
@@ -27,6 +28,7 @@ LONGER = 0.25  # how much more a phrase counts for each further word
 COLOUR = 0.6  # how much a phrase of colours counts
 TELLING = 0.6  # of the rarity of a name's words that a further word must have
 PARTS = 3
+FEW = 4  # clusters up to which what most of them share may still name one
 CANDIDATES = 40  # phrases of a cluster that are looked at, the best of them
 SMALL = 8.0  # mean products a cluster below which a cluster is called by one of its titles
 
@@ -72,8 +74,9 @@ def name_clusters(products: Described, labels: IntArray, parents: IntArray | Non
     clusters = np.unique(labels[labels >= 0])
     if not len(clusters):
         return {}
+    groups = None if parents is None else dict(zip(labels.tolist(), parents.tolist(), strict=True))
     if (labels >= 0).sum() / len(clusters) < SMALL:
-        return central_titles(products.titles, labels)
+        return told_apart(central_titles(products.titles, labels), groups)
     rows = sampled_rows(labels)
     sample = products.some(rows.tolist())
     own = np.searchsorted(clusters, labels[rows])
@@ -81,7 +84,8 @@ def name_clusters(products: Described, labels: IntArray, parents: IntArray | Non
     if parents is not None:
         group[own] = parents[rows]
     names = _Namer(sample, own, len(clusters)).names(group)
-    return {int(cluster): name for cluster, name in zip(clusters, names, strict=True) if name}
+    named = {int(cluster): name for cluster, name in zip(clusters, names, strict=True) if name}
+    return told_apart(named, groups)
 
 
 def sampled_rows(labels: IntArray, most: int = SAMPLED) -> IntArray:
@@ -124,12 +128,15 @@ class _Namer:
         self._phrases = read_phrases(products.titles, products.categories)
         self._rows = np.split(np.arange(len(labels)), np.flatnonzero(np.diff(labels)) + 1)
         self._words = [tuple(spelling.split()) for spelling in self._phrases.spellings]
+        self._brands = self._brand_phrases()
         self._shares = _shares(self._phrases, labels, k)
+        common = np.bincount(self._shares.indices[self._shares.data >= LEAST], minlength=len(self._words))
+        self._everywhere = (common > HALF * k) & (k > FEW)  # the shop's own category, say: it names no cluster
         self._weights = self._weighed()
         self._best = [self._candidates(cluster) for cluster in range(k)]
 
     def names(self, group: IntArray) -> list[str]:
-        """Name all clusters, no two of a group alike; empty where nothing names one."""
+        """Name all clusters, telling those of a group apart where something does; empty where nothing names one."""
         parts = [self._parts(cluster) for cluster in range(len(self._best))]
         names = [self._written(cluster, chosen) for cluster, chosen in enumerate(parts)]
         alike: dict[tuple[int, str], list[int]] = defaultdict(list)
@@ -140,7 +147,7 @@ class _Namer:
             if len(clusters) > 1:
                 for cluster in clusters:
                     names[cluster] += self._distinction(cluster, clusters, parts[cluster])
-        return _numbered(names, group)
+        return names
 
     def _weighed(self) -> sparse.csr_matrix:
         """Weigh phrases by class-based TF-IDF, longer ones more, colours less; a phrase is as rare as its words are."""
@@ -165,19 +172,33 @@ class _Namer:
         best = [int(columns[at]) for at in order[: 10 * CANDIDATES]]
         worded = [phrase for phrase in best if not all(map(is_model, self._words[phrase]))]
         share = dict(zip(columns.tolist(), shares.tolist(), strict=True))
-        kept = [phrase for phrase in worded if share[phrase] >= self._needed(phrase, cluster)]
-        return kept[:CANDIDATES] or worded[:1]
+        telling = [phrase for phrase in worded if not self._everywhere[phrase]] or worded
+        kept = [phrase for phrase in telling if share[phrase] >= self._needed(phrase, cluster)]
+        return kept[:CANDIDATES] or telling[:1]
 
     def _needed(self, phrase: int, cluster: int) -> float:
         """Say the share of a cluster's products that a phrase must be in to name it."""
         words = self._words[phrase]
-        if any(map(is_model, words)) or self._is_brand(phrase) or self._brand_words(cluster).intersection(words):
+        if any(map(is_model, words)) or phrase in self._brands or self._brand_words(cluster).intersection(words):
             return NEARLY_ALL
         return LEAST
 
-    def _is_brand(self, phrase: int) -> bool:
-        """Say whether titles mostly begin with a phrase: brands stand there."""
-        return bool(self._phrases.leading[phrase] >= BRAND)
+    def _brand_phrases(self) -> frozenset[int]:
+        """Find the phrases that titles mostly begin with, brands stand there, and their parts: Jony of Gini and Jony.
+
+        Parts are words that hardly ever stand without the rest, where the first word hardly ever does, either.
+        """
+        held = np.bincount(self._phrases.matrix.indices, minlength=len(self._words))
+        place = {words: phrase for phrase, words in enumerate(self._words)}
+        leading: list[int] = np.flatnonzero(self._phrases.leading >= BRAND).tolist()
+        brands = set(leading)
+        for whole in leading:
+            words = self._words[whole]
+            if held[whole] >= BRAND * held[place.get(words[:1], whole)]:
+                parts = (words[start:end] for start in range(len(words)) for end in range(start + 1, len(words) + 1))
+                found = (place[part] for part in parts if part in place)
+                brands.update(part for part in found if held[whole] >= BRAND * held[part])
+        return frozenset(brands)
 
     def _brand_words(self, cluster: int) -> frozenset[str]:
         brands = {self._products.brands[row] for row in self._rows[cluster]} if self._products.brands else ()
@@ -264,14 +285,3 @@ def _shares(phrases: Phrases, labels: IntArray, k: int) -> sparse.csr_matrix:
     sizes = np.bincount(labels, minlength=k)
     members = sparse.csr_matrix((1 / sizes[labels], (labels, np.arange(len(labels)))), shape=(k, len(labels)))
     return sparse.csr_matrix(members @ phrases.matrix)
-
-
-def _numbered(names: Sequence[str], group: IntArray) -> list[str]:
-    """Number the names that nothing else told apart, from the second on."""
-    seen: Counter[tuple[int, str]] = Counter()
-    numbered = []
-    for name, parent in zip(names, group.tolist(), strict=True):
-        seen[parent, fold(name)] += 1
-        count = seen[parent, fold(name)]
-        numbered.append(f"{name} {count}" if name and count > 1 else name)
-    return numbered

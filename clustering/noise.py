@@ -14,12 +14,13 @@ from .reduced import Reduced
 FloatArray = NDArray[np.float32]
 
 
-def to_nearest(found: Clustering[Model], vectors: FloatArray) -> Clustering[Model]:
+def to_nearest(found: Clustering[Model], vectors: FloatArray, *, seed: int = 0) -> Clustering[Model]:
     """Put noise into the clusters of its nearest neighbours that have one.
 
     Args:
         found: Any clustering.
         vectors: float32 (n, d), its rows.
+        seed: Decides which rows speak for the clusters, where there are too many to keep all.
 
     Returns:
         A clustering without noise, whose model makes none either; the memberships of rows that were noise stay 0. Its
@@ -35,9 +36,9 @@ def to_nearest(found: Clustering[Model], vectors: FloatArray) -> Clustering[Mode
         raise ValueError(f"all {len(lost):,} rows are noise, so no cluster is nearest: set it to find smaller ones")
     labels = found.labels.copy()
     if lost.any():
-        labels[lost] = _voters(vectors[~lost], found.labels[~lost]).predict(vectors[lost])[0]
+        labels[lost] = NeighbourVote.of(vectors[~lost], found.labels[~lost], seed=seed).predict(vectors[lost])[0]
     figures = {**found.figures, "was_noise": found.noise}
-    return replace(found, labels=labels, model=_voters(vectors, labels), figures=figures)
+    return replace(found, labels=labels, model=NeighbourVote.of(vectors, labels, seed=seed), figures=figures)
 
 
 def makes_noise(model: Model) -> bool:
@@ -50,7 +51,3 @@ def makes_noise(model: Model) -> bool:
         case Reduced():
             return makes_noise(model.inner)
     return False
-
-
-def _voters(vectors: FloatArray, labels: NDArray[np.int64]) -> NeighbourVote:
-    return NeighbourVote.of(vectors, labels, seed=0)  # which of very many rows speak for a cluster hardly matters

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .intrinsic import Figures, Labels, Ordered
+from .ordered import Figures, Labels, Ordered
 
 SMALLEST = 5
 """Rows below which a cluster has no usual distance to speak of."""

@@ -80,7 +80,7 @@ def _placed(fitted: FloatArray, positions: FloatArray, others: FloatArray, *, se
     lists = max(1, len(fitted) // _LISTED)
     dim = fitted.shape[1]
     index = faiss.IndexIVFFlat(faiss.IndexFlatL2(dim), dim, lists)
-    index.cp.seed, index.cp.min_points_per_centroid = seed, 1
+    index.cp.seed, index.cp.min_points_per_centroid = seed % 2**31, 1
     index.train(fitted)
     index.add(fitted)
     index.nprobe = min(_PROBED, lists)

@@ -38,7 +38,7 @@ class Reduced:
 
     @classmethod
     def of(cls, vectors: FloatArray, places: FloatArray, labels: IntArray, inner: Model, *, seed: int) -> Self:
-        """Keep at most `ROWS_KEPT` of the rows, of every cluster some."""
+        """Keep at most `ROWS_KEPT` of the rows, of every cluster some where there are no more clusters."""
         kept = drawn_rows(labels, ROWS_KEPT, seed=seed)
         return cls(compact(vectors[kept]), places[kept], inner)
 

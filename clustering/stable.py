@@ -6,16 +6,17 @@ from numpy.typing import NDArray
 Labels = NDArray[np.int64]
 
 
-def keep_numbers(labels: Labels, previous: Labels) -> Labels:
+def keep_numbers(labels: Labels, previous: Labels, *, above: int = -1) -> Labels:
     """Renumber clusters so that each one that lives on keeps its number.
 
     A new cluster takes an old number when the two are each other's largest overlap (Greene, Doyle & Cunningham 2010
     match communities over time the same way, by Jaccard above a threshold). Every other cluster gets a number above
-    all old ones, larger clusters first.
+    all old ones and `above`, larger clusters first.
 
     Args:
         labels: int64 (n,), the new clusters, numbered in any way; -1 is noise and stays.
         previous: int64 (n,), the old number of each row, -1 where it had none.
+        above: A number that no new cluster may have, nor any below it: something is still known by it.
 
     Returns:
         int64 (n,): the same partition as `labels`.
@@ -33,7 +34,7 @@ def keep_numbers(labels: Labels, previous: Labels) -> Labels:
     numbers[pairs[0][mutual]] = pairs[1][mutual]
     fresh = np.flatnonzero((numbers < 0) & (clusters >= 0))
     fresh = fresh[np.lexsort((clusters[fresh], -sizes[fresh]))]
-    numbers[fresh] = previous.max(initial=-1) + 1 + np.arange(len(fresh))
+    numbers[fresh] = previous.max(initial=above) + 1 + np.arange(len(fresh))
     return numbers[new]
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .distinct import told_apart
+
 LEAST_SHARE = 0.2  # of the products that a value must hold to name them
 LEAST_LIFT = 1.5  # times as frequent as among all products
 LEAST_DEVIATION = 0.5  # standard deviations by which a mean must differ to be worth a word
@@ -32,16 +34,17 @@ def standing_out(
     columns = {name: [(values or {}).get(name) for values in fields] for name in names}
     texts = {name: column for name, column in columns.items() if _is_kind(column)}
     numbers = {name: _as_numbers(column) for name, column in columns.items() if name not in texts}
+    everywhere = {name: Counter(value for value in column if isinstance(value, str)) for name, column in texts.items()}
     deviations = {name: _deviations(column) for name, column in numbers.items()}
     found = {}
     order = np.argsort(labels, kind="stable")
     ordered = labels[order]
     for cluster in clusters[:MOST_CLUSTERS]:
         rows = order[slice(*np.searchsorted(ordered, [cluster, cluster + 1]))]
-        words = [*_typical(texts, rows), *_far(deviations, rows)]
+        words = [*_typical(texts, everywhere, rows), *_far(deviations, rows)]
         if words:
             found[int(cluster)] = ", ".join(words)
-    return _told_apart(found)
+    return told_apart(found)
 
 
 def _is_kind(column: Sequence[Any]) -> bool:
@@ -61,13 +64,14 @@ def _deviations(column: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(there, (np.where(there, column, 0) - column[there].mean()) / column[there].std(), 0.0)
 
 
-def _typical(texts: Mapping[str, Sequence[Any]], rows: NDArray[np.int64]) -> list[str]:
+def _typical(
+    texts: Mapping[str, Sequence[Any]], everywhere: Mapping[str, Mapping[Any, int]], rows: NDArray[np.int64]
+) -> list[str]:
     """Give the value that is most frequent here beside its frequency everywhere; none where none is typical."""
     best, weight = "", 0.0
-    for column in texts.values():
-        everywhere = Counter(value for value in column if isinstance(value, str))
+    for name, column in texts.items():
         for value, count in Counter(column[row] for row in rows.tolist() if isinstance(column[row], str)).items():
-            share, lift = count / len(rows), (count / len(rows)) / (everywhere[value] / len(column))
+            share, lift = count / len(rows), (count / len(rows)) / (everywhere[name][value] / len(column))
             worth = share * float(np.log(lift))
             if share >= LEAST_SHARE and lift >= LEAST_LIFT and (worth, best) > (weight, value):
                 best, weight = value, worth
@@ -79,12 +83,3 @@ def _far(deviations: Mapping[str, NDArray[np.float64]], rows: NDArray[np.int64])
     means = {name: float(column[rows].mean()) for name, column in deviations.items()}
     far = sorted((name for name in means if abs(means[name]) >= LEAST_DEVIATION), key=lambda name: -abs(means[name]))
     return [f"{'high' if means[name] > 0 else 'low'} {name}" for name in far[:COLUMNS]]
-
-
-def _told_apart(names: Mapping[int, str]) -> dict[int, str]:
-    seen: Counter[str] = Counter()
-    told = {}
-    for cluster, name in names.items():
-        seen[name] += 1
-        told[cluster] = name if seen[name] == 1 else f"{name} {seen[name]}"
-    return told

@@ -7,6 +7,7 @@ from itertools import combinations, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from .rows import members_of
 from .stable import keep_numbers
 
 IntArray = NDArray[np.int64]
@@ -111,32 +112,32 @@ def join_small(vectors: FloatArray, labels: IntArray, parents: IntArray) -> IntA
     """
     labels = np.unique(labels, return_inverse=True)[1]
     sizes = np.bincount(labels)
-    sums = _sums(vectors, labels, len(sizes))
-    parent = np.zeros(len(sizes), dtype=np.int64)
-    parent[labels] = parents
-    target = np.arange(len(sizes))
+    sums = np.asarray(members_of(labels, len(sizes)) @ vectors, dtype=np.float64)
+    means = sums / sizes[:, None]
+    target, siblings = np.arange(len(sizes)), _siblings(labels, parents)
     smallest = max(2.0, TINY * len(labels) / len(sizes))
-    for cluster in np.argsort(sizes, kind="stable"):
-        others = np.flatnonzero((parent == parent[cluster]) & (target == np.arange(len(target))))
-        others = others[others != cluster]
-        if sizes[cluster] >= smallest or not len(others):
+    for cluster in np.argsort(sizes, kind="stable").tolist():
+        if sizes[cluster] >= smallest or len(alive := siblings[cluster]) < 2:
             continue
-        means = sums[others] / sizes[others, None]
-        distances = ((means - sums[cluster] / sizes[cluster]) ** 2).sum(axis=1)
-        into = others[distances.argmin()]
+        alive.remove(cluster)
+        into = alive[int(((means[alive] - means[cluster]) ** 2).sum(axis=1).argmin())]
         target[cluster] = into
         sizes[into] += sizes[cluster]
         sums[into] += sums[cluster]
+        means[into] = sums[into] / sizes[into]
     while (target[target] != target).any():
         target = target[target]
     return np.asarray(target[labels], dtype=np.int64)
 
 
-def _sums(vectors: FloatArray, labels: IntArray, k: int) -> NDArray[np.float64]:
-    from scipy import sparse
-
-    members = sparse.csr_matrix((np.ones(len(labels), np.float32), (labels, np.arange(len(labels)))), (k, len(labels)))
-    return np.asarray(members @ vectors, dtype=np.float64)
+def _siblings(labels: IntArray, parents: IntArray) -> list[list[int]]:
+    """List for each cluster those of its parent, itself among them: one list, shared by all of these."""
+    parent = np.zeros(int(labels.max()) + 1, dtype=np.int64)
+    parent[labels] = parents
+    inside: dict[int, list[int]] = {}
+    for cluster, above in enumerate(parent.tolist()):
+        inside.setdefault(above, []).append(cluster)
+    return [inside[above] for above in parent.tolist()]
 
 
 def nested_linkage(means: NDArray[np.float64], parents: IntArray) -> NDArray[np.float64]:

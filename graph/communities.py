@@ -111,7 +111,7 @@ def _leidenalg(
     graph = igraph.Graph(n, edges=np.column_stack([edges.source, edges.target]))
     partition = kind(graph, weights=edges.weight.tolist(), resolution_parameter=resolution)
     optimiser = leidenalg.Optimiser()
-    optimiser.set_rng_seed(seed)
+    optimiser.set_rng_seed(seed % 2**63)
     ends = 2 * float(edges.weight.sum(dtype=np.float64))
     for _ in range(MOST_ITERATIONS):
         if optimiser.optimise_partition(partition, n_iterations=1) / ends <= tolerance:

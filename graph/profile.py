@@ -119,7 +119,8 @@ def resolution_profile(
         resolutions: At least 2, rising.
         seed: The first of the seeds; the others follow it.
         seeds: How many, at least 2.
-        clusters: The fewest and the most clusters wanted; others are shown, not recommended. None for any.
+        clusters: The fewest and the most clusters wanted; resolutions that make others are shown, and recommended only
+            where all do, as the reason then says. None for any.
         progress: Called with 1 after each cut, len(resolutions) * seeds in all.
 
     Raises:
@@ -140,7 +141,10 @@ def resolution_profile(
     fewest, most = clusters or (2, len(cuts[0][0]))
     wanted = [max(fewest, 2) <= point.clusters <= most for point in points]
     plateaus = tuple(sorted(_plateaus(points, wanted), key=lambda plateau: -plateau.worth))
-    return Profile(points, plateaus, *_recommend(points, plateaus, wanted))
+    if not any(wanted):
+        return Profile(points, (), *_beside(points, max(fewest, 2), most, open_ended=clusters is None))
+    possible = [point for point, want in zip(points, wanted, strict=True) if want]
+    return Profile(points, plateaus, *_recommend(possible, plateaus))
 
 
 def _points(resolutions: Sequence[float], cuts: Sequence[Sequence[IntArray]]) -> tuple[Point, ...]:
@@ -187,7 +191,21 @@ def _same(this: Point, following: Point) -> bool:
     return more <= DRIFT * fewer and min(this.carried or 0.0, this.stability, following.stability) >= SAME
 
 
-def _recommend(points: Sequence[Point], plateaus: Sequence[Plateau], wanted: Sequence[bool]) -> tuple[float, bool, str]:
+def _beside(points: Sequence[Point], fewest: int, most: int, *, open_ended: bool) -> tuple[float, bool, str]:
+    """Take the resolution whose number comes nearest, where none makes a number that is wanted, and say so."""
+    nearest = min(points, key=lambda point: (max(fewest - point.clusters, point.clusters - most), -point.stability))
+    numbers = sorted({point.clusters for point in points})
+    asked = f"{fewest:,} or more" if open_ended else f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    return (
+        nearest.resolution,
+        False,
+        f"no resolution from {points[0].resolution:.3g} to {points[-1].resolution:.3g} makes {asked} clusters, they "
+        f"make {numbers[0]:,} to {numbers[-1]:,}; at {nearest.resolution:.3g} it is {nearest.clusters:,}: "
+        f"{'try other vectors' if open_ended else 'ask for another range'}, or set a resolution by hand",
+    )
+
+
+def _recommend(points: Sequence[Point], plateaus: Sequence[Plateau]) -> tuple[float, bool, str]:
     """Take the middle of the best plateau, else the most stable resolution: it, whether it is clear, and why."""
     if plateaus:
         best, (fewest, most) = plateaus[0], plateaus[0].clusters
@@ -198,8 +216,7 @@ def _recommend(points: Sequence[Point], plateaus: Sequence[Plateau], wanted: Seq
             f"{number} clusters from resolution {best.low:.3g} to {best.high:.3g}, {len(plateaus)} "
             f"plateau{'s' * (len(plateaus) > 1)} found; agreement between seeds and neighbours {best.stability:.2f}",
         )
-    possible = [point for point, want in zip(points, wanted, strict=True) if want] or list(points)
-    best_point = max(possible, key=lambda point: point.stability)
+    best_point = max(points, key=lambda point: point.stability)
     return (
         best_point.resolution,
         False,

@@ -3,21 +3,22 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clustering.phrases import fold, words_of
+from clustering.rows import members_of
 from clustering.taxonomy import nested_linkage
 from indexer.store import ProductStore
 
 from .names import names_of
 from .report.tree import Node
-from .taxonomy import level_labels
-from .vectors import take_vectors
+from .taxonomy import level_labels, made_on
+from .vectors import label_column, take_vectors
 
 EXAMPLES = 3
+_ROWS = 4096  # summed at a time: a float32 sum of more loses digits
 MOST_LEAVES = 50
 """Clusters a dendrogram shows; of the levels, the finest that has no more is drawn."""
 
@@ -85,26 +86,39 @@ def lines(found: Sequence[Twig], *, depth: int, width: int, indent: str = "") ->
         yield f"{indent}      and {len(left):,} more with {sum(twig.size for twig in left):,} products"
 
 
-def dendrogram(store: ProductStore, on: str) -> tuple[NDArray[np.float64], list[str]]:
+def dendrogram(store: ProductStore) -> tuple[NDArray[np.float64], list[str]]:
     """Merge the clusters of the finest level that can be drawn: linkage float64 (k - 1, 4), and k names.
+
+    They are compared by the vectors that the taxonomy was made on.
 
     Raises:
         LookupError: If there is no taxonomy.
     """
     labels = level_labels(store)
-    taken = take_vectors(store, on, keys=labels)
-    columns = [_numbers(taken.columns[label]) for label in labels]
+    on, weights = made_on(store)
+    taken = take_vectors(store, on, keys=labels, weights=weights)
+    columns = [label_column(taken.columns[label]) for label in labels]
     drawn = max([0, *(level for level, numbers in enumerate(columns) if len(np.unique(numbers)) <= MOST_LEAVES)])
     rows = np.flatnonzero(np.all([numbers >= 0 for numbers in columns], axis=0))
     clusters, first, place, sizes = np.unique(
         columns[drawn][rows], return_index=True, return_inverse=True, return_counts=True
     )
-    sums = np.zeros((len(clusters), taken.vectors.shape[1]))
-    np.add.at(sums, place, taken.vectors[rows].astype(np.float64))
+    means = _means(taken.vectors, rows, place, sizes)
     parents = np.array([numbers[rows][first] for numbers in columns[:drawn]], dtype=np.int64)
     names = names_of(store, labels[drawn], clusters.tolist())
     leaves = [names.get(number, f"{labels[drawn]}={number}") for number in clusters.tolist()]
-    return nested_linkage(sums / sizes[:, None], parents.reshape(drawn, len(clusters))), leaves
+    return nested_linkage(means, parents.reshape(drawn, len(clusters))), leaves
+
+
+def _means(
+    vectors: NDArray[np.float32], rows: NDArray[np.int64], place: NDArray[np.int64], sizes: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Average the rows of each cluster, some rows at a time: float64 (k, d)."""
+    sums = np.zeros((len(sizes), vectors.shape[1]))
+    for start in range(0, len(rows), _ROWS):
+        some = slice(start, start + _ROWS)
+        sums += members_of(place[some], len(sizes)) @ vectors[rows[some]]
+    return np.asarray(sums / sizes[:, None])
 
 
 def _below(path: _Path, members: dict[_Path, list[str]], names: Sequence[dict[int, str]]) -> Iterator[Twig]:
@@ -134,7 +148,3 @@ def _examples(titles: Sequence[str], name: str) -> list[str]:
     most = max(said, default=0)
     best = [title for title, count in zip(titles, said, strict=True) if count == most]
     return [best[at] for at in np.linspace(0, len(best) - 1, min(EXAMPLES, len(best))).astype(int)]
-
-
-def _numbers(column: Sequence[Any]) -> NDArray[np.int64]:
-    return np.array([-1 if value is None else value for value in column], dtype=np.int64)

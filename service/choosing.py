@@ -1,5 +1,6 @@
 """How many clusters a catalogue has: a number for methods that take one, a resolution for Leiden."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -112,7 +113,7 @@ def choose_resolution(
     Args:
         store: Filled by `index`.
         on: Which vectors, one of `vectors.ON`.
-        ks: Fewest and most clusters wanted; None for any.
+        ks: Fewest and most clusters wanted, whatever lies between; None for any.
         sample: Most products; None for all, because a sample's graph has fewer clusters at the same resolution.
         seed: Of the sample, and the first of those of Leiden.
         say: Called with a line about what is done.
@@ -147,6 +148,13 @@ def _vectors(store: ProductStore, on: str, say: Say, bar: Bar) -> NDArray[np.flo
     return taken.vectors
 
 
+def reason_of(choice: Choice) -> str:
+    """Say what speaks for the number, or why there is none; and what to do where there are no clusters."""
+    if choice.verdict.picks["gap"] != 1:
+        return choice.verdict.reason
+    return f"{choice.verdict.reason}; try --on another kind of vectors, or leiden or hdbscan, which need no number"
+
+
 def choice_as_dict(choice: Choice, *, method: str, on: str, seed: int) -> dict[str, Any]:
     """Give a choice as JSON knows it."""
     verdict = choice.verdict
@@ -158,7 +166,7 @@ def choice_as_dict(choice: Choice, *, method: str, on: str, seed: int) -> dict[s
         "products": choice.of,
         "recommended": verdict.k,
         "between": None if verdict.between is None else list(verdict.between),
-        "reason": verdict.reason,
+        "reason": reason_of(choice),
         "picks": dict(verdict.picks),
         "scores": [asdict(each) for each in choice.scores],
     }
@@ -188,13 +196,13 @@ def write_choice(choice: Choice, folder: Path, *, title: str) -> list[Path]:
 
     rows = [asdict(each) for each in choice.scores]
     shown = {name: [row[name] for row in rows] for name in _SHOWN if any(row[name] is not None for row in rows)}
-    k = choice.verdict.k
-    heading = f"{k:,} clusters" if k is not None else "No clear number of clusters"
+    k, reason = choice.verdict.k, reason_of(choice)
+    heading = f"{k:,} clusters" if k is not None else re.split("[:,]", reason)[0].capitalize()
     figure = elbow_chart([each.k for each in choice.scores], shown, chosen=k, title=heading)
     columns = [name for name in rows[0] if any(row[name] is not None for row in rows)]
     scored = f"Scored on {choice.rows:,} of {choice.of:,} products."
     blocks: list[Block] = [
-        Text(f"{heading}: {choice.verdict.reason}."),
+        Text(f"{heading}: {reason}." if k is not None else f"{reason[0].upper()}{reason[1:]}."),
         Chart(figure, "every criterion by the number of clusters", file="choose_k.png"),
         Table(columns, [[row[name] for name in columns] for row in rows], caption=scored),
     ]

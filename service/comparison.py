@@ -1,5 +1,6 @@
 """The same vectors through several methods: what each finds, how well, how long it takes and how much memory."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,18 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering.extrinsic import agreement
-from clustering.intrinsic import SAMPLE, calinski_harabasz, davies_bouldin, silhouette
+from clustering.intrinsic import SAMPLE, calinski_harabasz, silhouette
 from clustering.methods import Method, parameters, settings_of
 from indexer.store import ProductStore
 
+from .grading import MOST_PAIRED, paired
 from .kinds import Say
 from .measuring import Measured, measured
 from .methods import METHODS
 from .progress import Bar, no_bar
-from .truth import Truth, truth_of
+from .truth import Truth, classes, truth_of
 from .vectors import take_vectors
 
 FloatArray = NDArray[np.float32]
+_NAME = re.compile(r"[A-Za-z0-9_+-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,11 @@ class Compared:
     contender: Contender
     measured: Measured
     scores: dict[str, float | None] = field(default_factory=dict)
+
+    @property
+    def worked(self) -> bool:
+        """Whether it found anything."""
+        return self.measured.labels is not None
 
     def as_dict(self) -> dict[str, Any]:
         """Give a row of the table, as JSON knows it."""
@@ -100,7 +108,8 @@ def contenders(pairs: Sequence[str], sets: Mapping[str, str], k: str | None) -> 
         k: Number of clusters, for all methods that take one; None for none.
 
     Raises:
-        ValueError: If a name is given twice, there is no such method or parameter, or a value is wrong.
+        ValueError: If a name is of another form or given twice, there is no such method or parameter, or a value is
+            wrong.
     """
     asked = {}
     for pair in pairs:
@@ -108,6 +117,8 @@ def contenders(pairs: Sequence[str], sets: Mapping[str, str], k: str | None) -> 
         method = method if equals else name
         if not name or method not in METHODS:
             raise ValueError(f"'{pair}' is not NAME=METHOD: a method is one of {', '.join(METHODS)}")
+        if not _NAME.fullmatch(name):  # a map is written as map_NAME.png, and NAME.param=value sets its parameter
+            raise ValueError(f"a name in a comparison is letters, digits, -, _ and +, got '{name}'")
         if name in asked:
             raise ValueError(f"the name '{name}' is given twice: name them apart, such as a={method} b={method}")
         asked[name] = METHODS[method]
@@ -195,12 +206,11 @@ def _scores(
     inside = labels[labels >= 0]
     if 2 <= len(np.unique(inside)) < len(inside):
         scores["silhouette"] = silhouette(vectors, labels, seed=seed, sample=sample).value
-        scores["davies_bouldin"] = davies_bouldin(vectors, labels)
+        scores["davies_bouldin"] = paired(vectors, labels)
         scores["calinski_harabasz"] = calinski_harabasz(vectors, labels)
     if truth is not None:
         rows = np.flatnonzero([value is not None for value in truth.values])
-        classes = np.unique([str(truth.values[row]) for row in rows], return_inverse=True)[1]
-        scores.update(agreement(labels[rows], classes))
+        scores.update(agreement(labels[rows], classes([str(truth.values[row]) for row in rows])[1]))
     return scores
 
 
@@ -232,7 +242,8 @@ def write_comparison(found: Comparison, folder: Path, *, seed: int, title: str) 
 
 MEASURED_HOW = (
     "Time is that of the fit alone; memory is the most its process held at once, with Python, libraries and vectors. "
-    "Silhouette, Davies-Bouldin and Calinski-Harabasz leave noise out."
+    f"Silhouette, Davies-Bouldin and Calinski-Harabasz leave noise out; Davies-Bouldin is of at most {MOST_PAIRED:,} "
+    "clusters."
 )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from indexer.store import FIELDS, PICTURE_HASH, Payload, ProductStore
 
 from .progress import Done
-from .tally import Field, Tally
+from .tally import Field, Tally, vary
 
 SAMPLE = 100_000
 """Products whose numbers are kept for distributions and correlations; everything else is counted over all."""
@@ -244,7 +244,7 @@ def correlations(columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         for j, other in enumerate(columns[: i + 1]):
             both = np.isfinite(one) & np.isfinite(other)
             x, y = one[both], other[both]
-            if len(x) > 2 and np.ptp(x) > 0 and np.ptp(y) > 0:
+            if len(x) > 2 and vary(x.min(), x.max()) and vary(y.min(), y.max()):
                 found[i, j] = found[j, i] = np.corrcoef(x, y)[0, 1]
     return found
 

@@ -14,20 +14,19 @@ from clustering.stability import Stability, rand_index, samples
 from graph.communities import modularity
 from graph.edges import Edges
 from graph.quality import conductance, coverage
-from indexer.store import ProductStore
+from indexer.store import UNLABELLED, ProductStore
 
 from .names import names_of
 from .progress import Bar, Done, no_bar
 from .refitting import Origin, Refitter, origins
-from .truth import Truth, truth_of
-from .vectors import take_vectors
+from .truth import LEAST, Truth, classes, truth_of
+from .vectors import label_column, take_vectors
 
 Rows = NDArray[np.int64]
 
 MOST_PAIRED = 20_000
 """Clusters past which Davies-Bouldin is left out: it compares every pair of them."""
 
-_MISSING = np.iinfo(np.int64).min  # what a product without the label has until it is left out
 _OTHERS, _NOISE = "others", "noise"
 
 
@@ -101,15 +100,16 @@ def evaluate(
         raise LookupError("there are no labels to grade: run `assort cluster all` first")
     with bar("reading labels", None):
         taken = store.take(labels)
-        known = None if truth is None else truth_of(store, taken.ids, truth)
-    rows = {label: _numbers(taken.columns[label]) for label in labels}
+        known = None if truth is None else truth_of(store, taken.ids, truth, graded=labels)
+    rows = {label: label_column(taken.columns[label]) for label in labels}
     made = origins(store, labels)
     graded = {label: _sized(made[label], rows[label]) for label in labels}
     for label, grading in graded.items():
         if known is not None:
             _against(store, grading, rows[label], known)
-    for on in dict.fromkeys(grading.on for grading in graded.values()):
-        _by_rows(store, on, [each for each in graded.values() if each.on == on], rows, taken.ids, seed, sample, bar)
+    for on in dict.fromkeys(map(_made_on, made.values())):
+        same = [origin for origin in made.values() if _made_on(origin) == on]
+        _by_rows(store, same[0], [graded[each.label] for each in same], rows, taken.ids, seed, sample, bar)
     for label, grading in graded.items():
         _made_again(
             store, made[label], grading, dict(zip(taken.ids, rows[label].tolist(), strict=True)), seed, rounds, bar
@@ -142,32 +142,29 @@ def write_confusions(gradings: Sequence[Grading], folder: Path) -> list[Path]:
     return written
 
 
-def _numbers(column: Sequence[int | None]) -> Rows:
-    return np.array([_MISSING if value is None else value for value in column], dtype=np.int64)
-
-
 def _sized(origin: Origin, labels: Rows) -> Grading:
-    there = labels[labels != _MISSING]
+    there = labels[labels != UNLABELLED]
     return Grading(origin.label, origin.method, origin.on, len(there), len(labels) - len(there), size_figures(there))
 
 
 def _against(store: ProductStore, grading: Grading, labels: Rows, truth: Truth) -> None:
     """Grade a label against what is known of its products; the others are left out and counted."""
     known: NDArray[np.bool_] = np.array([value is not None for value in truth.values], dtype=np.bool_)
-    rows = np.flatnonzero(known & np.asarray(labels != _MISSING))  # noise is -1, and graded
+    rows = np.flatnonzero(known & np.asarray(labels != UNLABELLED))  # noise is -1, and graded
     left_out = int((~known).sum())
     grading.truth = {
         "name": truth.name, "products": len(rows), "without_truth": left_out, "strangers": truth.strangers
     }  # fmt: skip
-    if not len(rows):
-        grading.notes.append(f"none of the products with this label is known to '{truth.name}'")
+    if len(rows) < LEAST:
+        told = f"{len(rows) or 'none'} of the products with this label is known to '{truth.name}', grades need {LEAST}"
+        grading.notes.append(told)
         return
-    names, classes = np.unique([str(truth.values[row]) for row in rows], return_inverse=True)
-    grading.truth |= {"classes": len(names), **agreement(labels[rows], classes)}
-    found = confusion(labels[rows], classes.astype(np.int64))
+    names, known_as = classes([str(truth.values[row]) for row in rows])
+    grading.truth |= {"classes": len(names), **agreement(labels[rows], known_as)}
+    found = confusion(labels[rows], known_as)
     called = names_of(store, grading.label, found.clusters.tolist())
     clusters = [f"{number} {called.get(number, '')}".strip() for number in found.clusters.tolist()]
-    grading.confusion = _shown(found, [str(names[number]) for number in found.classes], clusters)
+    grading.confusion = _shown(found, [names[number] for number in found.classes], clusters)
 
 
 def _shown(found: Confusion, classes: Sequence[str], clusters: Sequence[str]) -> dict[str, Any]:
@@ -183,9 +180,14 @@ def _shown(found: Confusion, classes: Sequence[str], clusters: Sequence[str]) ->
     }
 
 
+def _made_on(origin: Origin) -> str:
+    """Say which vectors a label was made on, their shares among it."""
+    return f"{origin.on} {sorted((origin.weights or {}).items())}"
+
+
 def _by_rows(
     store: ProductStore,
-    on: str,
+    origin: Origin,
     gradings: Sequence[Grading],
     rows: Mapping[str, Rows],
     ids: Sequence[str],
@@ -193,9 +195,9 @@ def _by_rows(
     sample: int,
     bar: Bar,
 ) -> None:
-    """Grade labels by the vectors they were made from, read once for all of them."""
-    with bar(f"reading {on}", None):
-        taken = take_vectors(store, on)
+    """Grade labels by the vectors that they, as the first of them, were made from, read once for all of them."""
+    with bar(f"reading {origin.on}", None):
+        taken = take_vectors(store, origin.on, weights=origin.weights)
     place = {product_id: row for row, product_id in enumerate(ids)}
     there = np.array([place[product_id] for product_id in taken.ids], dtype=np.int64)
     for grading in gradings:
@@ -213,13 +215,22 @@ def _intrinsic(grading: Grading, vectors: NDArray[np.float32], labels: Rows, see
         return
     grading.intrinsic = dict(zip(_INTRINSIC, (found.value, found.low, found.high, found.sample), strict=False))
     grading.intrinsic["calinski_harabasz"] = calinski_harabasz(vectors, labels)
-    grading.intrinsic["davies_bouldin"] = None
-    if grading.sizes.clusters <= MOST_PAIRED:
-        grading.intrinsic["davies_bouldin"] = davies_bouldin(vectors, labels)
-    else:
+    grading.intrinsic["davies_bouldin"] = paired(vectors, labels)
+    if grading.intrinsic["davies_bouldin"] is None:
         grading.notes.append(
             f"no Davies-Bouldin: it compares all pairs of {grading.sizes.clusters:,} clusters, at most {MOST_PAIRED:,}"
         )
+
+
+def paired(vectors: NDArray[np.float32], labels: Rows) -> float | None:
+    """Give the Davies-Bouldin index; None of so many clusters that comparing all pairs takes too long.
+
+    Args:
+        vectors: float32 (n, d).
+        labels: int64 (n,), -1 for noise; at least two clusters.
+    """
+    clusters = len(np.unique(labels[labels >= 0]))
+    return davies_bouldin(vectors, labels) if clusters <= MOST_PAIRED else None
 
 
 _INTRINSIC = (
@@ -273,7 +284,7 @@ def _stability(refitter: Refitter, labels: Rows, seed: int, rounds: int, done: D
 
     A sample is clustered under the run's own seed, so that nothing but its products differs.
     """
-    there = np.asarray(labels != _MISSING)
+    there = np.asarray(labels != UNLABELLED)
     by_seed, by_sample = [], []
     for step in range(1, rounds + 1):
         by_seed.append(rand_index(refitter.labels(seed=refitter.seed + step)[there], labels[there]))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.store import PICTURE, Found, ProductStore, point_id
+from indexer.store import PICTURE, UNLABELLED, Found, ProductStore, point_id
 from indexer.store.block import Block
 
 from .progress import Done
@@ -19,8 +19,8 @@ from .progress import Done
 Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-UNLABELLED, NO_NUMBER = -2, -3
-"""What stands for a label that is not there, and for one that is no cluster's number."""
+NO_NUMBER = -3
+"""What stands for a label that is no cluster's number."""
 
 _MEMORY = 500_000_000  # bytes of vectors; where there are more they wait in a temporary file
 _UNTRUE = 1e-3  # from length 1, as the store has it

@@ -46,6 +46,7 @@ class ClusterOptions:
         weights: Kind of vector -> how much it counts where they are fused; None for those chosen by `tune-fusion`, or
             alike.
         on: What identity's cells are cut by: texts, or texts and pictures fused.
+        names: Whether clusters are named; `name_clusters` can do that later.
     """
 
     seed: int
@@ -58,6 +59,7 @@ class ClusterOptions:
     max_memory: int | None = None
     weights: Mapping[str, float] | None = None
     on: On = "text"
+    names: bool = True
 
 
 class Kinds:

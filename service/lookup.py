@@ -1,6 +1,6 @@
 """Questions about a catalogue, answered from its store: the same for the command line, Python and HTTP."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,12 +20,14 @@ from indexer.store import (
     LABELS,
     PICTURE,
     RECORD_HASH,
+    RESERVED,
     SUPERSEDED,
     TEXT_HASH,
     Condition,
     Hit,
     Nearest,
     ProductStore,
+    membership_key,
 )
 
 from .fusion import shares_of, similar_fused
@@ -34,7 +36,10 @@ from .names import names_of
 By = Literal["text", "image", "features", "fused"]
 
 MAIN_LABELS = ("identity", "similarity", "complementary")
+EXAMPLES = 50  # products of a cluster from which the one shown is chosen
+_CLUSTERS = frozenset(f"{label}_cluster" for label in MAIN_LABELS)
 _EXPORTED = ("title", "brand", "categories", "price", "image_urls", PICTURE, FIELDS)
+_HIDDEN = frozenset((RECORD_HASH, TEXT_HASH, IMAGE_HASH, SUPERSEDED, COMPLEMENTS, COMPLEMENTS_HASH))
 _WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
     ".csv": lambda table, file: table.to_csv(file, index=False),
     ".parquet": lambda table, file: table.to_parquet(file, index=False),
@@ -191,12 +196,15 @@ def label_summary(store: ProductStore) -> list[dict[str, Any]]:
 
 
 def clusters(store: ProductStore, label: str, *, limit: int | None = 20) -> list[dict[str, Any]]:
-    """List the clusters of a label, largest first, each with its size, its name where it has one, and an example."""
+    """List the clusters of a label, largest first, each with its size, its name where it has one, and an example.
+
+    The example is a product from the middle of the cluster, as far as `EXAMPLES` of its products tell.
+    """
     listed = []
     sizes = store.cluster_sizes(label)[:limit]
     names = names_of(store, label, [cluster for cluster, _ in sizes])
     for cluster, size in sizes:
-        (example, *_) = store.products([Condition(label, "=", (cluster,))], limit=1)
+        example = _most_central(store, store.products([Condition(label, "=", (cluster,))], limit=EXAMPLES))
         listed.append(
             {
                 "cluster": cluster,
@@ -209,10 +217,24 @@ def clusters(store: ProductStore, label: str, *, limit: int | None = 20) -> list
     return listed
 
 
+def _most_central(store: ProductStore, hits: Sequence[Hit]) -> Hit:
+    """Choose the product nearest to the mean of all by text; the first where none has such a vector, or all are two."""
+    if len(hits) <= 2 or "text" not in store.dims():
+        return hits[0]
+    found = store.vectors_of([hit.product_id for hit in hits], "text")
+    there = [hit for hit in hits if found.get(hit.product_id) is not None]
+    if not there:
+        return hits[0]
+    vectors = np.array([found[hit.product_id] for hit in there])
+    return there[int((vectors @ vectors.mean(axis=0)).argmax())]  # rows of length 1: the larger, the nearer
+
+
 def export(store: ProductStore, file: Path) -> int:
     """Write every product, its clusters, its picture's file and its own fields to a file, one row a product.
 
-    An own field that is called like another column has "fields." before its name.
+    The clusters of the main labels stand under LABEL_cluster, those of other labels under the label's name; their names
+    under LABEL_name and the memberships under LABEL_p, where there are any. A label's column or an own field that is
+    called like another column has "labels." or "fields." before its name.
 
     Args:
         store: What to write.
@@ -232,21 +254,17 @@ def export(store: ProductStore, file: Path) -> int:
         raise ValueError(f"there is no folder '{file.parent}' to write '{file.name}' into: make it first")
     for label in store.unfinished_labels():
         store.check_label(label)
-    readable = [label for label in MAIN_LABELS if label in store.readable_labels()]
-    taken = store.take((*_EXPORTED, *readable))
-    nothing = [None] * len(taken.ids)
-    columns = {**dict.fromkeys(MAIN_LABELS, nothing), **taken.columns}
-    table = pd.DataFrame(
-        {
-            "product_id": taken.ids,
-            "title": [title or "" for title in columns["title"]],
-            "brand": [brand or "" for brand in columns["brand"]],
-            "categories": [" | ".join(categories or ()) for categories in columns["categories"]],
-            "price": pd.array(columns["price"], dtype="Float64"),
-            "image_url": [urls[0] if urls else "" for urls in columns["image_urls"]],
-            **{f"{label}_cluster": pd.array(columns[label], dtype="Int64") for label in MAIN_LABELS},
-        }
-    )
+    labels = [label for label in store.readable_labels() if label in MAIN_LABELS or label not in LABELS]
+    taken = store.take((*_EXPORTED, *labels, *map(membership_key, labels)))
+    columns: dict[str, Any] = {**dict.fromkeys(MAIN_LABELS, [None] * len(taken.ids)), **taken.columns}
+    table = _described(taken.ids, columns)
+    found = [
+        pair
+        for label in dict.fromkeys((*MAIN_LABELS, *labels))
+        for pair in _of_label(store, label, columns[label], columns.get(membership_key(label)))
+    ]
+    for name, column in sorted(found, key=lambda pair: pair[0] not in _CLUSTERS):
+        table[f"labels.{name}" if name in table else name] = column
     if "image" in store.dims():
         table[PICTURE] = [picture or "" for picture in columns[PICTURE]]
     for name in store.records.settings().field_names:
@@ -254,6 +272,31 @@ def export(store: ProductStore, file: Path) -> int:
         table[column] = _own([(own or {}).get(name) for own in columns[FIELDS]])
     _WRITERS[ending](table, file)
     return len(table)
+
+
+def _described(ids: Sequence[str], columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Give the columns that the catalogue itself has filled."""
+    return pd.DataFrame(
+        {
+            "product_id": ids,
+            "title": [title or "" for title in columns["title"]],
+            "brand": [brand or "" for brand in columns["brand"]],
+            "categories": [" | ".join(categories or ()) for categories in columns["categories"]],
+            "price": pd.array(columns["price"], dtype="Float64"),
+            "image_url": [urls[0] if urls else "" for urls in columns["image_urls"]],
+        }
+    )
+
+
+def _of_label(
+    store: ProductStore, label: str, numbers: Sequence[int | None], sure: Sequence[float | None] | None
+) -> Iterator[tuple[str, Any]]:
+    """Give the columns of a label: its clusters, their names and the memberships, where there are any."""
+    yield f"{label}_cluster" if label in MAIN_LABELS else label, pd.array(numbers, dtype="Int64")
+    if names := names_of(store, label, {number for number in numbers if number is not None}):
+        yield f"{label}_name", ["" if number is None else names.get(number, "") for number in numbers]
+    if sure is not None and any(share is not None for share in sure):
+        yield membership_key(label), pd.array(sure, dtype="Float64")
 
 
 def _own(values: list[str | float | None]) -> Any:
@@ -273,8 +316,9 @@ def show(store: ProductStore, product_id: str) -> dict[str, Any]:
     store.check_there([product_id], products)
     payload = products[product_id]
     readable = store.readable_labels()
-    hidden = {RECORD_HASH, TEXT_HASH, IMAGE_HASH, SUPERSEDED, COMPLEMENTS, COMPLEMENTS_HASH, *LABELS} - set(readable)
-    shown = {key: value for key, value in payload.items() if key not in hidden}
+    # All else in a payload is what is left of labels half written or forgotten.
+    known = (RESERVED - _HIDDEN).union(readable, map(membership_key, readable))
+    shown = {key: value for key, value in payload.items() if key in known}
     for label in readable:
         if label in shown:
             shown |= {f"{label}_name": name for name in names_of(store, label, [shown[label]]).values()}

@@ -79,17 +79,21 @@ CLUSTERING: Mapping[str, Need] = {
     "complementary clusters": Need(product=420, link=80, neighbour=100),
     "writing labels": Need(product=1240, link=80, neighbour=60),
     "ranking complements": Need(product=1240, link=80, neighbour=60),
+    "naming identity": Need(product=1500),
+    "naming similarity": Need(product=1500),
+    "naming complementary": Need(product=1500),
     "building the vector index": Need(product=2300),
 }
 
 STEPS_OF: Mapping[str, tuple[str, ...]] = {
-    "identity": ("k-means", "comparing pairs"),
-    "similarity": ("nearest neighbours", "nearest neighbours by picture", "similarity clusters"),
+    "identity": ("k-means", "comparing pairs", "naming identity"),
+    "similarity": ("nearest neighbours", "nearest neighbours by picture", "similarity clusters", "naming similarity"),
     "complementary": (
         "nearest neighbours",
         "nearest linked products",
         "complementary clusters",
         "ranking complements",
+        "naming complementary",
     ),
 }
 _ALWAYS = ("reading the store", "writing labels", "building the vector index")

@@ -15,13 +15,15 @@ from clustering.methods import Method, run_method
 from clustering.models import Model, to_bytes
 from clustering.noise import to_nearest
 from clustering.stable import keep_numbers
-from indexer.store import RESERVED, UNLABELLED, ProductStore, Run, membership_key, new_run
+from indexer.store import RESERVED, UNLABELLED, ProductStore, new_run
 
 from . import marking
+from .fusion import shares_of
 from .kinds import Say
 from .leiden import leiden_clustering
+from .names import publish
 from .progress import Bar, no_bar
-from .vectors import Taken, made_by, take_vectors
+from .vectors import Taken, label_column, made_by, take_vectors
 
 Noise = Literal["keep", "nearest"]
 NOISES: tuple[Noise, ...] = get_args(Noise)
@@ -30,6 +32,7 @@ METHODS: Mapping[str, Method] = {
     "leiden": Method("leiden", leiden_clustering, "communities of the graph of nearest neighbours", None),
 }
 """Every method by its name on the command line."""
+_ANSWERED = frozenset(("score", "why", "image_url", "cluster_names"))  # what answers say beside a product's labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +66,9 @@ class MethodOptions:
 
 
 def cluster_by(
-    store: ProductStore,
-    label: str,
-    options: MethodOptions,
-    *,
-    say: Say = lambda text: None,
-    bar: Bar = no_bar,
+    store: ProductStore, label: str, options: MethodOptions, *, say: Say = lambda text: None, bar: Bar = no_bar
 ) -> dict[str, Any]:
-    """Cluster all products that have the vectors asked for, and write the label, its model and the run.
+    """Cluster all products that have the vectors asked for, and write the label, its names, its model and the run.
 
     Clusters that live on keep their numbers. Products without the vector have no such label afterwards.
 
@@ -92,27 +90,32 @@ def cluster_by(
     started = time.monotonic()
     with bar("reading the store", None):
         taken = take_vectors(store, options.on, weights=options.weights)
+    options = _settled(store, options)
     if taken.left_out:
         say(f"{len(taken.left_out):,} products have no vector '{options.on}' and get no label '{label}'")
-    say(f"{label}: {options.method} on the {options.on} of {len(taken.ids):,} products")
+    what = "fused vectors" if options.on == "fused" else options.on
+    say(f"{label}: {options.method} on the {what} of {len(taken.ids):,} products")
     found = fit(taken.vectors, options, bar=bar)
+    if "k_chosen" in found.figures:
+        say(f"{label}: {found.figures['k_chosen']}")
+    if (asked := options.settings.get("k")) is not None and found.k < asked:
+        say(f"{asked:,} clusters were asked for, {found.k:,} found: {_why_fewer(taken.vectors, found.k)}")
     if "sampled" in found.figures:
         say(f"fitted on a sample of {found.figures['sampled']:,}; the others were put where they belong")
     run = new_run("cluster", {"kinds": [label], **asdict(options)})
-    store.records.save_run(run)
-    results: dict[str, Any] = {}
-    try:
-        numbers = _write(store, label, taken, found, run, bar)
-        made = {"method": options.method, "on": options.on, "weights": options.weights, "run": run.run_id}
-        about = {**made, "numbers": numbers, "vectors": made_by(store, options.on)}
-        store.records.save_file(model_file(label), to_bytes(found.model, about))
+    with marking.recorded(store, run, since=started) as results:
+        results[label] = figures_of(found)
+        numbers = _write(store, label, taken, found, bar)
+        _keep_model(store, label, found.model, numbers, options, run.run_id)
+        publish(store, [label], run.run_id, bar)
         with bar("building the vector index", None):
             store.build_index()
-        results = {label: figures_of(found)}
-    finally:
-        state: Literal["done", "failed"] = "done" if results else "failed"
-        store.records.save_run(replace(run, state=state, seconds=time.monotonic() - started, results=results))
     return dict(results[label])
+
+
+def _settled(store: ProductStore, options: MethodOptions) -> MethodOptions:
+    """Settle the shares of fused vectors: others may be the store's own when the model is used."""
+    return replace(options, weights=shares_of(store, options.weights)) if options.on == "fused" else options
 
 
 def fit(vectors: NDArray[np.float32], options: MethodOptions, *, bar: Bar = no_bar) -> Clustering[Model]:
@@ -125,7 +128,17 @@ def fit(vectors: NDArray[np.float32], options: MethodOptions, *, bar: Bar = no_b
         found = run_method(
             METHODS[options.method], vectors, seed=options.seed, settings=options.settings, progress=done
         )
-    return to_nearest(found, vectors) if options.noise == "nearest" else found
+    return to_nearest(found, vectors, seed=options.seed) if options.noise == "nearest" else found
+
+
+def _why_fewer(vectors: NDArray[np.float32], found: int) -> str:
+    """Say why there are fewer clusters than asked for: more than there are different rows there cannot be."""
+    different = set()
+    for row in vectors:
+        different.add(row.tobytes())
+        if len(different) > found:
+            return "the others were left without a product"
+    return "only so many rows differ"
 
 
 def figures_of(found: Clustering[Model]) -> dict[str, Any]:
@@ -144,49 +157,48 @@ def check_name(store: ProductStore, label: str) -> None:
     """Check that a label may have this name.
 
     Raises:
-        ValueError: If it is of another form, or a field of the products.
+        ValueError: If it is of another form, a field of the products, a column of answers, or a level's name.
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", label) or label.endswith("_p"):
         raise ValueError(
             f"a label's name is at most 64 letters, digits, - and _, begins with a letter and does not end in _p: "
             f"got '{label}'"
         )
+    if re.fullmatch(r"taxonomy_\d+", label):
+        raise ValueError(
+            f"'{label}' is a level of the taxonomy, which `assort taxonomy` makes: call the label otherwise"
+        )
+    if label in _ANSWERED:
+        raise ValueError(f"'{label}' is a column of answers: call the label otherwise, such as {label}_cluster")
     if label in (*RESERVED, *store.records.settings().field_names):
         raise ValueError(f"'{label}' is a field of the products: call the label otherwise, such as {label}_cluster")
 
 
-def stored_labels(store: ProductStore, label: str) -> tuple[dict[str, int], bool]:
-    """Read the label of each product that has one, and whether any has a membership."""
-    key = membership_key(label)
-    taken = store.take((label, key))
-    values = zip(taken.ids, taken.columns[label], strict=True)
-    return {i: value for i, value in values if value is not None}, any(p is not None for p in taken.columns[key])
-
-
-def model_file(label: str) -> str:
-    """Name the file a label's model is kept as."""
-    return f"model {label}"
-
-
-def _write(store: ProductStore, label: str, taken: Taken, found: Clustering[Model], run: Run, bar: Bar) -> list[int]:
-    """Write labels and memberships between two marks; give the number of each of the model's clusters."""
-    ids = taken.ids + taken.left_out
-    before, had_memberships = stored_labels(store, label)
+def _write(store: ProductStore, label: str, taken: Taken, found: Clustering[Model], bar: Bar) -> list[int]:
+    """Write labels and memberships, hidden from readers so far; give the number of each of the model's clusters."""
+    n, ids = len(taken.ids), taken.ids + taken.left_out
+    stored = store.take((label,))
+    before = dict(zip(stored.ids, stored.columns[label], strict=True))
+    previous = label_column(before[i] for i in ids)
     readable = label in store.records.settings().labels
-    previous = np.array([before.get(i, UNLABELLED) for i in ids], dtype=np.int64)
-    continued = previous[: len(taken.ids)] if readable else np.full(len(taken.ids), -1, dtype=np.int64)
-    rows = keep_numbers(found.labels, continued)
+    continued = previous[:n] if readable else np.full(n, -1, dtype=np.int64)
+    rows = keep_numbers(found.labels, continued, above=store.records.names(label).highest_edited())
     numbers = np.zeros(found.k, dtype=np.int64)
     numbers[found.labels[found.labels >= 0]] = rows[found.labels >= 0]
     written = np.concatenate([rows, np.full(len(taken.left_out), UNLABELLED, dtype=np.int64)])
-    memberships = None
-    if found.memberships is not None or had_memberships:
-        sure = np.full(len(ids), np.nan, dtype=np.float32)
-        if found.memberships is not None:
-            sure[: len(taken.ids)] = found.memberships
-        memberships = {label: sure}
+    memberships = marking.no_memberships(store, [label], len(ids))
+    if found.memberships is not None:
+        memberships[label] = np.pad(found.memberships, (0, len(taken.left_out)), constant_values=np.nan)
     marking.begin(store, [label])
     with bar("writing labels", len(ids)) as done:
         store.set_labels(ids, {label: written}, {label: previous}, done, memberships)
-    marking.finish(store, [label], run.run_id)
     return [int(number) for number in numbers]
+
+
+def _keep_model(
+    store: ProductStore, label: str, model: Model, numbers: list[int], options: MethodOptions, run_id: str
+) -> None:
+    """Keep the model that puts new products into a label's clusters."""
+    made = {"method": options.method, "on": options.on, "weights": options.weights, "run": run_id}
+    about = {**made, "numbers": numbers, "vectors": made_by(store, options.on)}
+    store.records.save_file(marking.model_file(label), to_bytes(model, about))

@@ -1,16 +1,22 @@
 """What the clusters of a label are called: found from their products, edited by hand, shown beside their numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
 
+from clustering.distinct import told_apart
 from clustering.naming import Described
 from clustering.naming import name_clusters as found_names
 from clustering.standing_out import standing_out
 from indexer.store import FIELDS, Condition, ProductStore
 
+from . import marking
+from .progress import Bar
+from .vectors import label_column
+
 _LONGEST = 120  # characters of a name
+CELLS = "identity_cell"  # cuts of the vectors, which nobody asks for by name
 
 
 def names_of(store: ProductStore, label: str, numbers: Iterable[int]) -> dict[int, str]:
@@ -21,7 +27,8 @@ def names_of(store: ProductStore, label: str, numbers: Iterable[int]) -> dict[in
 def name_clusters(store: ProductStore, label: str) -> int:
     """Name every cluster of a label from its products' titles and categories, else from their own fields.
 
-    Names a person gave stay.
+    Clusters made on features are named from the fields first: titles do not say why those products are together. Names
+    a person gave stay.
 
     Args:
         store: Filled and clustered.
@@ -33,24 +40,50 @@ def name_clusters(store: ProductStore, label: str) -> int:
     Raises:
         LookupError: If there is no such label.
     """
+    store.check_label(label)
+    return _find(store, label, store.records.settings().labels[label])
+
+
+def publish(store: ProductStore, labels: Collection[str], run_id: str, bar: Bar) -> None:
+    """Name the clusters of labels that are written whole, then let readers see them; names a person gave stay.
+
+    Args:
+        store: Where they are.
+        labels: Begun by `marking.begin`.
+        run_id: Of the run that wrote them.
+        bar: Draws how far a step is.
+    """
+    for label in labels:
+        if label != CELLS:
+            with bar(f"naming {label}", None):
+                _find(store, label, run_id)
+    marking.finish(store, labels, run_id)
+
+
+def _find(store: ProductStore, label: str, run_id: str) -> int:
+    """Do what `name_clusters` says, for labels that readers do not see yet, too."""
+    from .refitting import origin_of
     from .taxonomy import parent_label
 
-    store.check_label(label)
+    runs = {run.run_id: run for run in store.records.runs()}
+    on_features = origin_of(label, run_id, runs).on == "features"
     parent = parent_label(label)
     keys = ("title", "categories", "brand", FIELDS, label, *([parent] if parent else []))
     columns = store.take(keys).columns
-    labels = _numbers(columns[label])
+    labels = label_column(columns[label])
     titles = [title or "" for title in columns["title"]]
     products = Described(
         titles,
         [tuple(names or ()) for names in columns["categories"]],
         [brand or "" for brand in columns["brand"]],
     )
-    names = found_names(products, labels, _numbers(columns[parent]) if parent else None)
-    unnamed = np.setdiff1d(labels[labels >= 0], list(names))
-    if len(unnamed):
-        names |= standing_out(columns[FIELDS], labels, unnamed.tolist())
-    store.records.names(label).save({number: name[:_LONGEST] for number, name in names.items()})
+    parents = label_column(columns[parent]) if parent else np.zeros_like(labels)
+    names = found_names(products, labels, parents)
+    by_fields = np.setdiff1d(labels[labels >= 0], [] if on_features else list(names))
+    if len(by_fields):
+        names |= standing_out(columns[FIELDS], labels, by_fields.tolist())
+    siblings = dict(zip(labels.tolist(), parents.tolist(), strict=True))
+    store.records.names(label).save(told_apart(names, siblings, longest=_LONGEST))
     return len(names)
 
 
@@ -83,7 +116,3 @@ def named_clusters(store: ProductStore, label: str, *, limit: int | None = 20) -
         {"cluster": number, "size": size, "name": names.get(number, ""), "edited": number in edited}
         for number, size in sizes
     ]
-
-
-def _numbers(column: Iterable[Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    return np.array([-1 if value is None else value for value in column], dtype=np.int64)

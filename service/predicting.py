@@ -1,64 +1,118 @@
 """New products into clusters that are there already: the models kept with labels, used, taken out and brought in."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering.models import Model, from_bytes, to_bytes
+from clustering.clustering import NOISE
+from clustering.models import Memberships, Model, from_bytes, to_bytes
 from indexer.embedders.text import TextEmbedder
 from indexer.store import UNLABELLED, ProductStore, new_run
 
 from . import marking
-from .methods import check_name, model_file, stored_labels
+from .kinds import Say
+from .methods import check_name
+from .names import names_of, publish
 from .progress import Bar, no_bar
-from .vectors import made_by, take_vectors
+from .taxonomy import level_labels
+from .vectors import label_column, made_by, take_vectors
+
+Rows = NDArray[np.int64]
 
 
-def predict(store: ProductStore, label: str, *, everything: bool = False, bar: Bar = no_bar) -> dict[str, int]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Placing:
+    """What puts products into clusters: of one label, or of all levels of a taxonomy by the model of the finest.
+
+    Args:
+        labels: Their names, the coarsest first.
+        model: Of the last.
+        about: What is known of it.
+        above: Coarser level -> the cluster there of each of the finest clusters.
+    """
+
+    labels: list[str]
+    model: Model
+    about: dict[str, Any]
+    above: Mapping[str, Mapping[int, int]]
+
+    @classmethod
+    def of(cls, store: ProductStore, label: str) -> Self:
+        """Read what puts products into the clusters of a label.
+
+        Raises:
+            LookupError: If the label has no model, or is half written.
+            ValueError: If the store's vectors are not of the kind the model was fitted on.
+        """
+        if label in store.unfinished_labels():
+            store.check_label(label)
+        levels = level_labels(store)
+        labels = levels if label in levels else [label]
+        model, about = model_of(store, labels[-1])
+        _check_vectors(store, about)
+        return cls(labels, model, about, _above(store, labels))
+
+    def place(self, vectors: NDArray[np.float32]) -> tuple[dict[str, Rows], dict[str, Memberships]]:
+        """Find the clusters of rows, float32 (m, d): label -> int64 (m,), and how surely where the model can say."""
+        found, memberships = self.model.predict(vectors)
+        finest = numbered(found, self.about)
+        numbers = {
+            label: np.array([above.get(cluster, UNLABELLED) for cluster in finest.tolist()], dtype=np.int64)
+            for label, above in self.above.items()
+        }
+        last = self.labels[-1]
+        return {**numbers, last: finest}, {} if memberships is None else {last: memberships}
+
+
+def predict(
+    store: ProductStore, label: str, *, everything: bool = False, say: Say = lambda text: None, bar: Bar = no_bar
+) -> dict[str, int]:
     """Give products that are new since a label was made the cluster its model puts them into.
+
+    The levels of a taxonomy are written together, whichever was named, so that they stay nested.
 
     Args:
         store: Filled by `index`.
         label: Made by `cluster NAME --method`, or with a model brought in by `import_model`.
         everything: Whether the products that have the label get it anew, too.
+        say: Called with a line about what is done.
         bar: Draws how far a step is.
 
     Returns:
         How many products were looked at, how many of them are noise, and how many lack the vector.
 
     Raises:
-        LookupError: If the label has no model, or the store holds no products.
+        LookupError: If the label has no model or is half written, or the store holds no products.
         ValueError: If the store's vectors are not of the kind the model was fitted on.
     """
     started = time.monotonic()
-    model, about = model_of(store, label)
-    _check_vectors(store, about)
+    placing = Placing.of(store, label)
     with bar("reading the store", None):
-        taken = take_vectors(store, about["on"], weights=about["weights"])
-    before, _ = stored_labels(store, label)
-    rows = np.array([row for row, i in enumerate(taken.ids) if everything or i not in before], dtype=np.int64)
+        taken = take_vectors(store, placing.about["on"], weights=placing.about["weights"], keys=placing.labels)
+    before = {name: label_column(taken.columns[name]) for name in placing.labels}
+    lacking = np.any([column == UNLABELLED for column in before.values()], axis=0)
+    rows = np.flatnonzero(lacking | everything)
     summary = {"predicted": len(rows), "noise": 0, "without_vector": len(taken.left_out)}
     if not len(rows):
         return summary
+    if len(placing.labels) > 1:
+        say(f"{', '.join(placing.labels)}: predicted together, so that they stay nested")
     with bar("predicting", None):
-        found, memberships = model.predict(taken.vectors[rows])
-    labels = numbered(found, about)
-    summary["noise"] = int((labels < 0).sum())
-    ids = [taken.ids[row] for row in rows]
-    previous = np.array([before.get(i, UNLABELLED) for i in ids], dtype=np.int64)
-    run = new_run("predict", {"kinds": [label], "everything": everything})
-    marking.begin(store, [label])
-    with bar("writing labels", len(ids)) as done:
-        sure = None if memberships is None else {label: memberships}
-        store.set_labels(ids, {label: labels}, {label: previous}, done, sure)
-    marking.finish(store, [label], store.records.settings().labels.get(label, run.run_id))
-    store.build_index()
-    seconds = time.monotonic() - started
-    store.records.save_run(replace(run, state="done", seconds=seconds, results={label: summary}))
+        found, memberships = placing.place(taken.vectors[rows])
+    summary["noise"] = int((found[label] == NOISE).sum())
+    made = {key: placing.about[key] for key in ("method", "on", "weights")}
+    run = new_run("predict", {"kinds": placing.labels, "everything": everything, **made})
+    with marking.recorded(store, run, since=started) as results:
+        results.update(dict.fromkeys(placing.labels, summary))
+        with bar("writing labels", len(rows)) as done:
+            previous = {name: column[rows] for name, column in before.items()}
+            store.set_labels([taken.ids[row] for row in rows], found, previous, done, memberships)
+        _show(store, found, run.run_id, bar)
+        store.build_index()
     return summary
 
 
@@ -74,16 +128,17 @@ def predict_texts(
         embedder: The model the store was made with; loaded when not given.
 
     Raises:
-        LookupError: If the label has no model.
+        LookupError: If the label has no model, or is half written.
         ValueError: If the label was not made on text.
     """
-    model, about = model_of(store, label)
-    if about["on"] != "text":
-        raise ValueError(f"label '{label}' was made on {about['on']}, a text alone cannot be put into its clusters")
+    placing = Placing.of(store, label)
+    if placing.about["on"] != "text":
+        on = placing.about["on"]
+        raise ValueError(f"label '{label}' was made on {on}, a text alone cannot be put into its clusters")
     vectors = (embedder or TextEmbedder(store.records.settings().text_model)).embed(list(texts))
-    found, memberships = model.predict(vectors)
-    sure: Sequence[float | None] = [None] * len(texts) if memberships is None else memberships.tolist()
-    return list(zip(numbered(found, about).tolist(), sure, strict=True))
+    found, memberships = placing.place(vectors)
+    sure: Sequence[float | None] = memberships[label].tolist() if label in memberships else [None] * len(texts)
+    return list(zip(found[label].tolist(), sure, strict=True))
 
 
 def model_of(store: ProductStore, label: str) -> tuple[Model, dict[str, Any]]:
@@ -92,7 +147,7 @@ def model_of(store: ProductStore, label: str) -> tuple[Model, dict[str, Any]]:
     Raises:
         LookupError: If there is none.
     """
-    content = store.records.file(model_file(label))
+    content = store.records.file(marking.model_file(label))
     if content is None:
         raise LookupError(
             f"label '{label}' has no model to predict by: make it with `assort cluster {label} --method METHOD`; "
@@ -126,10 +181,10 @@ def import_model(store: ProductStore, label: str, content: bytes) -> dict[str, A
     """
     model, about = from_bytes(content)
     check_name(store, label)
-    if label in store.label_names():
+    if label in (*store.label_names(), *store.unfinished_labels()):
         raise ValueError(f"there is a label '{label}' already: import the model under another name")
     _check_vectors(store, about)
-    store.records.save_file(model_file(label), to_bytes(model, about))
+    store.records.save_file(marking.model_file(label), to_bytes(model, about))
     return about
 
 
@@ -137,6 +192,30 @@ def numbered(found: NDArray[np.int64], about: dict[str, Any]) -> NDArray[np.int6
     """Turn the model's own cluster numbers, -1 for noise, into those that its label was written with."""
     numbers = np.array([*about["numbers"], -1], dtype=np.int64)  # the last stands for noise
     return numbers[found]
+
+
+def _above(store: ProductStore, labels: Sequence[str]) -> dict[str, dict[int, int]]:
+    """Find the cluster of each coarser level that the products of each finest cluster are in, most of them."""
+    columns = store.take(labels).columns if len(labels) > 1 else {}
+    above = {}
+    for label in labels[:-1]:
+        pairs = np.stack([label_column(columns[labels[-1]]), label_column(columns[label])])
+        (finest, coarse), counts = np.unique(pairs[:, (pairs >= 0).all(axis=0)], axis=1, return_counts=True)
+        order = np.argsort(counts, kind="stable")  # of several the most frequent comes last, and stays
+        above[label] = {NOISE: NOISE, **dict(zip(finest[order].tolist(), coarse[order].tolist(), strict=True))}
+    return above
+
+
+def _show(store: ProductStore, found: Mapping[str, Rows], run_id: str, bar: Bar) -> None:
+    """Let readers see labels that were predicted, named where a cluster has no name yet."""
+    written = store.records.settings().labels
+    for label, numbers in found.items():
+        used = set(numbers[numbers >= 0].tolist())
+        made_by_run = written.get(label, run_id)
+        if used <= names_of(store, label, used).keys():
+            marking.finish(store, [label], made_by_run)
+        else:
+            publish(store, [label], made_by_run, bar)
 
 
 def _check_vectors(store: ProductStore, about: dict[str, Any]) -> None:

@@ -49,6 +49,11 @@ class Origin:
         return self.run.parameters if self.run is not None else {}
 
     @property
+    def weights(self) -> Mapping[str, float] | None:
+        """The share of each kind of vector, where they are fused; None for those of the store."""
+        return self.parameters.get("weights") if self.on == "fused" else None
+
+    @property
     def built_in(self) -> bool:
         """Whether it is a label of `cluster all`."""
         return self.method == BUILT_IN
@@ -60,10 +65,10 @@ class Origin:
 
     @property
     def can_be_made_again(self) -> bool:
-        """Whether its record says enough, and its method makes one label at a time."""
+        """Whether its record says enough, and its method makes one label at a time; `predict` makes none."""
         from .methods import METHODS
 
-        return self.run is not None and (self.built_in or self.method in METHODS)
+        return self.run is not None and self.run.kind == "cluster" and (self.built_in or self.method in METHODS)
 
 
 def origin_of(label: str, written_by: str, runs: Mapping[str, Run]) -> Origin:
@@ -107,7 +112,7 @@ class Refitter:
             self._catalogue = catalogue if pictured else replace(catalogue, pictures=None)  # there since, not then
             self.ids = catalogue.ids
         else:
-            taken = take_vectors(store, origin.on, weights=origin.parameters.get("weights"))
+            taken = take_vectors(store, origin.on, weights=origin.weights)
             self._vectors, self.ids = taken.vectors, taken.ids
 
     def labels(self, *, seed: int, rows: Rows | None = None) -> Rows:

@@ -11,13 +11,13 @@ from clustering.intrinsic import SAMPLE, silhouette_samples
 from clustering.projection import project
 from indexer.embedders.features import FeatureScaler
 from indexer.featuring import kept_model
-from indexer.store import ProductStore, membership_key
+from indexer.store import UNLABELLED, ProductStore, membership_key
 
 from .grading import Grading, evaluate
 from .names import names_of
 from .progress import Bar, no_bar
 from .refitting import Origin, origins
-from .vectors import Taken, take_vectors
+from .vectors import Taken, label_column, take_vectors
 
 Rows = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
@@ -27,7 +27,6 @@ LISTED = 40
 
 _EXAMPLES = 3
 _FEATURES = 24
-_MISSING = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,8 @@ def report(
     (grading,) = evaluate(store, [label], seed=seed, truth=truth, bar=bar)
     by = on or origin.on
     with bar(f"reading {by}", None):
-        taken = take_vectors(store, by, keys=(label, membership_key(label)), weights=origin.parameters.get("weights"))
+        weights = origin.weights if by == origin.on else None
+        taken = take_vectors(store, by, keys=(label, membership_key(label)), weights=weights)
     labels, taken, memberships = _labelled(taken, label)
     with bar("silhouettes", None):
         scored, silhouettes = _silhouettes(taken.vectors, labels, seed=seed)
@@ -177,13 +177,13 @@ def report(
 
 def _labelled(taken: Taken, label: str) -> tuple[Rows, Taken, NDArray[np.float64]]:
     """Keep the products that have the label: int64 (n,), the rest of them, and the memberships there are."""
-    labels = np.array([_MISSING if value is None else value for value in taken.columns[label]], dtype=np.int64)
+    labels = label_column(taken.columns[label])
     sure = [
         value
         for value, cluster in zip(taken.columns[membership_key(label)], labels.tolist(), strict=True)
         if value is not None and cluster >= 0
     ]
-    rows = np.flatnonzero(labels != _MISSING)
+    rows = np.flatnonzero(labels != UNLABELLED)
     if not len(rows):
         raise LookupError(f"no product with label '{label}' has such a vector: name another with --on")
     kept = taken if len(rows) == len(labels) else Taken([taken.ids[row] for row in rows], taken.vectors[rows], {}, [])

@@ -20,6 +20,7 @@ from .kinds import KINDS as KINDS
 from .kinds import ClusterOptions as ClusterOptions
 from .kinds import Kinds, Say
 from .memory import Size, giving_back, must_map
+from .names import publish
 from .progress import Bar, no_bar
 from .resolution import AUTO
 
@@ -34,8 +35,8 @@ def cluster(
 ) -> dict[str, dict[str, Any]]:
     """Find clusters of all products, write them as labels, and record the run.
 
-    Clusters that live on keep their numbers, and only labels that changed are written. Until all are written they count
-    as unfinished, and a reader sees none of them; a run cut short is completed by the next.
+    Clusters that live on keep their numbers, and only labels that changed are written. Until all are written and their
+    clusters named they count as unfinished, and a reader sees none of them; a run cut short is completed by the next.
 
     Args:
         store: Filled by `index`.
@@ -66,19 +67,16 @@ def cluster(
     with bar("reading the store", store.count()) as done:
         catalogue = take_catalogue(store, done, mapped=mapped)
     _check(options, len(catalogue.ids))
-    store.records.save_run(run)
-    results: dict[str, dict[str, Any]] = {}
-    finished = False
-    try:
-        results.update(_compute_and_write(store, catalogue, kinds, options, shares, run.run_id, say, bar))
-        del catalogue  # building the index takes memory, too
+    with marking.recorded(store, run, since=started) as results:
+        found, written = _compute_and_write(store, catalogue, kinds, options, shares, say, bar)
+        results.update(found)
+        del catalogue  # naming and building the index take memory, too
+        if options.names:
+            publish(store, written, run.run_id, bar)
+        else:
+            marking.finish(store, written, run.run_id)
         with bar("building the vector index", None):
             store.build_index()
-        finished = True
-    finally:
-        seconds = time.monotonic() - started
-        ended = replace(run, state="done" if finished else "failed", seconds=seconds, results=results)
-        store.records.save_run(ended)
     return results
 
 
@@ -116,59 +114,55 @@ def _compute_and_write(
     kinds: Sequence[str],
     options: ClusterOptions,
     shares: Mapping[str, float],
-    run_id: str,
     say: Say,
     bar: Bar,
-) -> dict[str, dict[str, Any]]:
-    """Do what `cluster` says, apart from recording the run."""
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Do what `cluster` says, apart from showing and recording it; give the figures, and the labels written."""
     clustering = Kinds(catalogue, options, shares, say, bar)
     labels: dict[str, Rows] = {}
     results: dict[str, dict[str, Any]] = {}
     for kind in kinds:
         found, results[kind] = getattr(clustering, kind)()
-        labels.update({name: keep_numbers(rows, _previous(store, catalogue, name)) for name, rows in found.items()})
+        labels.update({name: _numbered(store, catalogue, name, rows) for name, rows in found.items()})
     if "skipped" in results.get("complementary", {}):
         marking.forget(store, "complementary")  # made from links that are gone
     if not labels:
         raise LookupError(f"nothing to cluster: {results[kinds[0]]['skipped']}")
-    written = _write(store, catalogue, labels, run_id, clustering.ranker, bar)
+    written = _write(store, catalogue, labels, clustering.ranker, bar)
     say(f"{written:,} of {len(catalogue.ids):,} products got new labels")
-    return results
+    return results, list(labels)
 
 
-def _previous(store: ProductStore, catalogue: Catalogue, label: str) -> Rows:
-    """Give the numbers to keep: none where only a run cut short has written the label."""
+def _numbered(store: ProductStore, catalogue: Catalogue, label: str, rows: Rows) -> Rows:
+    """Let clusters that live on keep their numbers; none does where only a run cut short has written the label."""
     stored = catalogue.labels[label]
-    return stored if label in store.records.settings().labels else np.full_like(stored, -1)
+    previous = stored if label in store.records.settings().labels else np.full_like(stored, -1)
+    return keep_numbers(rows, previous, above=store.records.names(label).highest_edited())
 
 
 def _write(
     store: ProductStore,
     catalogue: Catalogue,
     labels: Mapping[str, Rows],
-    run_id: str,
     ranker: ComplementRanker | None,
     bar: Bar,
 ) -> int:
-    """Write labels between two marks, so that a run cut short shows; then complements.
+    """Write labels, hidden from readers until they have names; then complements.
 
-    The label `complementary` counts as unfinished until the complements beside it are written too. In a first run,
-    where there is nothing to read yet, labels and complements are written together.
+    In a first run, where there is nothing to read yet, labels and complements are written together.
     """
+    gone = marking.no_memberships(store, labels, len(catalogue.ids))  # another method's
     marking.begin(store, labels)
     ids, n = catalogue.ids, len(catalogue.ids)
     identity = labels.get("identity", catalogue.labels["identity"])
-    if ranker is not None and not store.label_names():
+    if ranker is not None and not gone and not store.label_names():
         with bar("ranking complements", n) as done:
             store.set_first_results(ids, labels, complement_payloads(ranker, ids, identity, done))
-        marking.finish(store, list(labels), run_id)
         return n
     with bar("writing labels", n) as done:
-        written = store.set_labels(ids, labels, catalogue.labels, done)
-    marking.finish(store, [name for name in labels if name != "complementary" or ranker is None], run_id)
+        written = store.set_labels(ids, labels, catalogue.labels, done, gone)
     if ranker is not None:
         with bar("ranking complements", n) as done:
             ranked = complement_payloads(ranker, ids, identity, done)
             store.set_complements((ids[row], text) for row, text in ranked)
-        marking.finish(store, ["complementary"], run_id)
     return written

@@ -60,6 +60,8 @@ class Spread:
 
 def _edges(numbers: NDArray[np.float64], low: float, median: float, high: float) -> NDArray[np.float64]:
     """Choose the edges of a histogram: around whole numbers, by like factors, or by like steps without far tails."""
+    if not vary(low, high):
+        return _one_bin(low, high)
     near, far = np.percentile(numbers, (_TAIL, 100 - _TAIL)).tolist()
     if high - low < _BINS and bool((numbers == np.round(numbers)).all()):
         return np.arange(low - 0.5, high + 1)
@@ -67,7 +69,20 @@ def _edges(numbers: NDArray[np.float64], low: float, median: float, high: float)
         return np.geomspace(low, high * (1 + 1e-9), _BINS + 1)
     if high - low > 4 * (far - near) > 0:  # few numbers would press all others into one bar
         low, high = near, far
+    if not vary(low, high):
+        return _one_bin(low, high)
     return np.histogram_bin_edges(numbers[(numbers >= low) & (numbers <= high)], _BINS)
+
+
+def _one_bin(low: float, high: float) -> NDArray[np.float64]:
+    """Give the edges of one bar around numbers that are as good as equal."""
+    side = max(0.5, float(np.spacing(max(abs(low), abs(high)))))
+    return np.array([low - side, high + side])
+
+
+def vary(low: float, high: float) -> bool:
+    """Say whether numbers from low to high differ by more than rounding: enough for the bars of a histogram."""
+    return high - low > 2 * _BINS * float(np.spacing(max(abs(low), abs(high))))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 from clustering.models import to_bytes
 from clustering.neighbours import NeighbourVote
 from clustering.taxonomy import last_numbers
-from indexer.store import UNLABELLED, ProductStore, new_run
+from indexer.store import UNLABELLED, ProductStore, Run, new_run
 
 from . import marking
+from .fusion import shares_of
 from .kinds import Say
-from .methods import model_file
-from .names import name_clusters
+from .marking import model_file
+from .names import publish
 from .nesting import Nested, nested_levels, steps
 from .progress import Bar, no_bar
-from .vectors import Taken, made_by, take_vectors
+from .refitting import origins
+from .vectors import Taken, label_column, made_by, take_vectors
 
 METHOD = "taxonomy"
 _LABEL = re.compile(r"taxonomy_([1-9]\d*)")
@@ -49,15 +51,17 @@ class TaxonomyOptions:
         seed: The same seed and products give the same levels.
         fewest: Levels wanted at least.
         most: Levels wanted at most.
-        on: Which vectors it works on, one of `vectors.ON`.
-        weights: Kind of vector -> its share, on `fused`; None for those chosen by `tune-fusion`, or alike.
+        on: Which vectors it works on, one of `vectors.ON`; empty for text, and below a branch for what the taxonomy
+            was made on.
+        weights: Kind of vector -> its share, on `fused`; None for those chosen by `tune-fusion`, or alike, and below a
+            branch for those of the taxonomy.
         within: Cluster anew only below this branch; None for the whole catalogue.
     """
 
     seed: int
     fewest: int = 2
     most: int = 5
-    on: str = "text"
+    on: str = ""
     weights: Mapping[str, float] | None = None
     within: Branch | None = None
 
@@ -79,6 +83,19 @@ def parent_label(label: str) -> str | None:
     return level_label(int(found[1]) - 1) if found and int(found[1]) > 1 else None
 
 
+def made_on(store: ProductStore) -> tuple[str, Mapping[str, float] | None]:
+    """Say which vectors the taxonomy was made on, and their shares where they are fused.
+
+    Raises:
+        LookupError: If there is no taxonomy.
+    """
+    there = level_labels(store)
+    if not there:
+        raise LookupError("there is no taxonomy: run `assort taxonomy` first")
+    origin = origins(store, (there[0],))[there[0]]
+    return origin.on, origin.weights
+
+
 def make_taxonomy(
     store: ProductStore, options: TaxonomyOptions, *, say: Say = lambda text: None, bar: Bar = no_bar
 ) -> dict[str, dict[str, Any]]:
@@ -98,36 +115,71 @@ def make_taxonomy(
 
     Raises:
         LookupError: If the store holds no products, none with such a vector, or no such branch.
-        ValueError: If all products are alike, or they have too few scales.
+        ValueError: If the products are too much alike, or asked for on other vectors than the rest of the taxonomy.
     """
     started = time.monotonic()
     labels = _labels_below(store, options.within) if options.within else []
-    known = [level_label(level) for level in range(1, 1 + max(options.most, len(level_labels(store))))]
-    with bar("reading the store", None):
-        taken = take_vectors(store, options.on, keys=known, weights=options.weights)
+    options = _settled(store, options)
+    taken = _taken(store, options, bar)
     rows = _rows_of(taken, options.within)
     say(f"taxonomy: {len(rows):,} products by their {options.on}")
     found = _found(taken.vectors[rows], options, len(labels), bar)
     labels = labels or [level_label(level + 1) for level in range(len(found.levels))]
-    before = _before(store, taken, labels)
-    levels = _numbered(found.levels, before, rows)
     run = new_run("cluster", {"kinds": labels, "method": METHOD, **asdict(options)})
     store.records.save_run(run)
     results: dict[str, dict[str, Any]] = {}
     try:
-        _write(store, taken, labels, levels, run.run_id, bar)
-        if options.within is None:
-            _forget_deeper(store, len(labels))
-        _keep_models(store, taken, labels, levels, options, run.run_id)
-        results = {label: _figures(levels[at], found, at) for at, label in enumerate(labels)}
-        with bar("naming clusters", None):
-            for label in labels:
-                name_clusters(store, label)
-        store.build_index()
+        results = _kept(store, taken, rows, found, labels, options, run, bar)
     finally:
         state: Literal["done", "failed"] = "done" if results else "failed"
         store.records.save_run(replace(run, state=state, seconds=time.monotonic() - started, results=results))
     return results
+
+
+def _settled(store: ProductStore, options: TaxonomyOptions) -> TaxonomyOptions:
+    """Settle which vectors it works on, and their shares, so that its models and its record name them."""
+    on, weights = options.on or "text", options.weights
+    if options.within is not None:
+        on, weights = made_on(store)
+        if options.on not in ("", on) or options.weights not in (None, weights):
+            shares = "".join(f" {kind}={share:g}" for kind, share in (weights or {}).items())
+            raise ValueError(
+                f"the taxonomy was made on {on}{shares}, and so are its branches: leave --on and --weights away"
+            )
+    return replace(options, on=on, weights=shares_of(store, weights) if on == "fused" else None)
+
+
+def _taken(store: ProductStore, options: TaxonomyOptions, bar: Bar) -> Taken:
+    """Read the vectors, and the levels as stored."""
+    levels = [level_label(level) for level in range(1, 1 + max(options.most, len(level_labels(store))))]
+    if fields := sorted(set(levels).intersection(store.records.settings().field_names)):
+        raise ValueError(f"'{fields[0]}' is a field of the products: index that column under another name")
+    with bar("reading the store", None):
+        return take_vectors(store, options.on, keys=levels, weights=options.weights)
+
+
+def _kept(
+    store: ProductStore,
+    taken: Taken,
+    rows: IntArray,
+    found: Nested,
+    labels: Sequence[str],
+    options: TaxonomyOptions,
+    run: Run,
+    bar: Bar,
+) -> dict[str, dict[str, Any]]:
+    """Number the levels found for some rows, and write all that is kept of them; give their figures."""
+    edited = [store.records.names(label).highest_edited() for label in labels]
+    levels = _numbered(found.levels, _before(store, taken, labels), rows, edited)
+    ids = [taken.ids[row] for row in rows]
+    marking.begin(store, labels)
+    _write(store, ids, _lacking(store, taken, options.within), labels, levels[:, rows], bar)
+    _keep_models(store, taken, labels, levels, options, run.run_id)
+    publish(store, labels, run.run_id, bar)
+    if options.within is None:
+        _forget_deeper(store, len(labels))
+    store.build_index()
+    return {label: _figures(levels[at], found, at) for at, label in enumerate(labels)}
 
 
 def _labels_below(store: ProductStore, branch: Branch) -> list[str]:
@@ -148,7 +200,7 @@ def _rows_of(taken: Taken, branch: Branch | None) -> IntArray:
     if branch is None:
         return np.arange(len(taken.ids))
     label = level_label(branch.level)
-    rows = np.flatnonzero(_column(taken, label) == branch.number)
+    rows = np.flatnonzero(label_column(taken.columns[label]) == branch.number)
     if not len(rows):
         raise LookupError(f"label '{label}' has no cluster {branch.number}: `assort labels {label}` lists them")
     return rows
@@ -165,39 +217,46 @@ def _found(vectors: NDArray[np.float32], options: TaxonomyOptions, below: int, b
     return replace(found, levels=found.levels[at], chosen=tuple(found.chosen[level] for level in at))
 
 
-def _column(taken: Taken, label: str) -> IntArray:
-    return np.array([UNLABELLED if value is None else value for value in taken.columns[label]], dtype=np.int64)
-
-
 def _before(store: ProductStore, taken: Taken, labels: Sequence[str]) -> IntArray:
     """Read the numbers as stored: int64 (levels, n); none where only a run cut short has written them."""
     written = store.records.settings().labels
     nothing = np.full(len(taken.ids), UNLABELLED, dtype=np.int64)
-    return np.stack([_column(taken, label) if label in written else nothing for label in labels])
+    return np.stack([label_column(taken.columns[label]) if label in written else nothing for label in labels])
 
 
-def _numbered(levels: IntArray, before: IntArray, rows: IntArray) -> IntArray:
-    """Number the clusters of some rows so that they last and meet no number of other rows: int64 (levels, n)."""
+def _numbered(levels: IntArray, before: IntArray, rows: IntArray, edited: Sequence[int]) -> IntArray:
+    """Number the clusters of some rows: int64 (levels, n).
+
+    Those that live on keep their numbers; new ones get numbers above those of other rows and those a person named.
+    """
     numbers = before.copy()
-    numbers[:, rows] = last_numbers(levels, before[:, rows], taken=before.max(axis=1).tolist())
+    taken = np.maximum(before.max(axis=1), edited).tolist()
+    numbers[:, rows] = last_numbers(levels, before[:, rows], taken=taken)
     return numbers
 
 
-def _write(store: ProductStore, taken: Taken, labels: Sequence[str], levels: IntArray, run_id: str, bar: Bar) -> None:
-    """Write labels between two marks; products without the vector lose theirs."""
-    ids = taken.ids + taken.left_out
+def _lacking(store: ProductStore, taken: Taken, branch: Branch | None) -> list[str]:
+    """Name the products that lose their numbers for want of the vector: all of them, or those of a branch."""
+    if branch is None or not taken.left_out:
+        return taken.left_out
+    label, lacking = level_label(branch.level), set(taken.left_out)
+    there = store.take((label,))
+    numbers = zip(there.ids, there.columns[label], strict=True)
+    return [product_id for product_id, number in numbers if number == branch.number and product_id in lacking]
+
+
+def _write(
+    store: ProductStore, ids: list[str], lacking: list[str], labels: Sequence[str], levels: IntArray, bar: Bar
+) -> None:
+    """Write the numbers of products, int64 (levels, n); those lacking the vector lose theirs."""
     stored = store.take(labels)
     place = {product_id: row for row, product_id in enumerate(stored.ids)}
-    previous, wanted = {}, {}
-    for label, numbers in zip(labels, levels, strict=True):
-        column = stored.columns[label]
-        values = [column[place[product_id]] for product_id in ids]
-        previous[label] = np.array([UNLABELLED if value is None else value for value in values], dtype=np.int64)
-        wanted[label] = np.concatenate([numbers, np.full(len(taken.left_out), UNLABELLED, dtype=np.int64)])
-    marking.begin(store, labels)
-    with bar("writing labels", len(ids)) as done:
-        store.set_labels(ids, wanted, previous, done)
-    marking.finish(store, labels, run_id)
+    rows = [place[product_id] for product_id in ids + lacking]
+    previous = {label: label_column(stored.columns[label])[rows] for label in labels}
+    none = np.full(len(lacking), UNLABELLED, dtype=np.int64)
+    wanted = {label: np.concatenate([numbers, none]) for label, numbers in zip(labels, levels, strict=True)}
+    with bar("writing labels", len(rows)) as done:
+        store.set_labels(ids + lacking, wanted, previous, done, marking.no_memberships(store, labels, len(rows)))
 
 
 def _forget_deeper(store: ProductStore, levels: int) -> None:

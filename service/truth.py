@@ -2,16 +2,28 @@
 
 import csv
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from indexer.store import FIELDS, ProductStore
 
+LEAST = 2
+"""Products a truth tells of: any clusters of a single one are perfect."""
+
+_READ_AS = (
+    "column '{}' was read as the product's id and '{}' as its class, call the id's column product_id, or name the "
+    "class as FILE:COLUMN"
+)
 _FIELDS = ("brand", "categories", "source")
 _SEPARATORS: Mapping[str, str] = {".csv": ",", ".tsv": "\t"}
 _JSON = ".jsonl"
+_PACKED = ".gz"  # not read, but whoever names one means a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +41,7 @@ class Truth:
     strangers: int = 0
 
 
-def truth_of(store: ProductStore, ids: Sequence[str], asked: str) -> Truth:
+def truth_of(store: ProductStore, ids: Sequence[str], asked: str, *, graded: Sequence[str] = ()) -> Truth:
     """Read what products are graded against.
 
     Args:
@@ -37,33 +49,40 @@ def truth_of(store: ProductStore, ids: Sequence[str], asked: str) -> Truth:
         ids: n product ids.
         asked: A field as `values_of` knows it; or the path of a CSV, TSV or JSONL file with a header, whose columns are
             product_id and label, or else the first and the second; PATH:COLUMN names another column than the second.
+        graded: Labels that are graded, which are not offered where there is no such field.
 
     Raises:
-        LookupError: If there is no such field or file, no such column, or it tells of none of these products.
+        LookupError: If there is no such field or file, no such column, or it tells of fewer than 2 of these products.
         ValueError: If a file is of another form, or tells two things of one product.
     """
     path, column = _file(asked)
     if path is None:
-        known: Mapping[str, str | None] = dict(zip(store.take().ids, values_of(store, asked), strict=True))
+        read = values_of(store, asked, graded=graded)
+        known: Mapping[str, str | None] = dict(zip(store.take().ids, read, strict=True))
+        step = "name another --truth"
     else:
-        known = _read(path, column)
+        known, names = _read(path, column)
+        step = _READ_AS.format(*names)
     values = [known.get(product_id) or None for product_id in ids]
-    if not any(values):
-        raise LookupError(f"'{asked}' tells of none of the {len(ids):,} products here: name another --truth")
+    if (told := len(values) - values.count(None)) < LEAST:
+        raise LookupError(
+            f"'{asked}' tells of {told or 'none'} of the {len(ids):,} products here, grades need {LEAST}: {step}"
+        )
     strangers = 0 if path is None else len(known.keys() - set(ids))
     return Truth(asked if path is None else path.name + (f":{column}" if column else ""), values, strangers)
 
 
-def values_of(store: ProductStore, field: str) -> list[str | None]:
+def values_of(store: ProductStore, field: str, *, graded: Sequence[str] = ()) -> list[str | None]:
     """Read a field of all products as text, in the order of `take`; None where a product has none.
 
     Args:
         store: Where.
         field: A column of the user's own, `brand`, `categories`, `categories:1` for the first level alone (`:2` for two
             of them), `source`, or a label's name; there noise is None.
+        graded: Labels that are not offered where there is no such field.
 
     Raises:
-        LookupError: If there is no such field.
+        LookupError: If there is no such field; or no such file, where it looks like one.
     """
     own, labels = store.records.settings().field_names, store.readable_labels()
     name, _, levels = field.partition(":")
@@ -75,7 +94,20 @@ def values_of(store: ProductStore, field: str) -> list[str | None]:
         return [_text((value or [])[: int(levels)]) for value in store.take((name,)).columns[name]]
     if field in _FIELDS:
         return [_text(value) for value in store.take((field,)).columns[field]]
-    raise LookupError(f"there is no field '{field}' to grade by, only {', '.join((*own, *_FIELDS, *labels))}")
+    offered = ", ".join((*own, *_FIELDS, *(label for label in labels if label not in graded)))
+    if _like_file(field):
+        raise LookupError(f"there is no file '{field}': check its path, or name a field: {offered}")
+    raise LookupError(f"there is no field '{field}' to grade by, only {offered}")
+
+
+def classes(texts: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
+    """Number texts, equal ones alike: the different ones, sorted, and which of them each is, int64 (n,).
+
+    By a mapping, because in an array of texts each would take the room of the longest.
+    """
+    names = sorted(set(texts))
+    place = {name: number for number, name in enumerate(names)}
+    return names, np.array([place[text] for text in texts], dtype=np.int64)
 
 
 def _text(value: Any) -> str | None:
@@ -92,8 +124,14 @@ def _file(asked: str) -> tuple[Path | None, str]:
     return (Path(before), column) if before and Path(before).is_file() else (None, "")
 
 
-def _read(path: Path, column: str) -> dict[str, str]:
-    """Read a truth file: product id -> its label."""
+def _like_file(asked: str) -> bool:
+    """Say whether PATH or PATH:COLUMN is meant, going by a separator in it or its ending."""
+    endings = {Path(path).suffix.lower() for path in (asked, asked.rpartition(":")[0])}
+    return "/" in asked or os.sep in asked or not endings.isdisjoint((*_SEPARATORS, _JSON, _PACKED))
+
+
+def _read(path: Path, column: str) -> tuple[dict[str, str], tuple[str, str]]:
+    """Read a truth file: product id -> its label, and which columns these are."""
     found: dict[str, str] = {}
     names: tuple[str, str] | None = None
     for line, row in _rows(path):
@@ -104,9 +142,9 @@ def _read(path: Path, column: str) -> dict[str, str]:
                 f"{path}, line {line}: product '{product_id}' is '{label}' here and '{found[product_id]}' before: "
                 "a truth tells one thing of a product"
             )
-    if not found:
+    if names is None:
         raise ValueError(f"{path}: there is no product in it: it needs a header and a line a product")
-    return found
+    return found, names
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:

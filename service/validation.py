@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering.outliers import DEVIATIONS, far_members
-from indexer.store import ProductStore, Run
+from indexer.store import UNLABELLED, ProductStore, Run
 
 from .describe import info
-from .inspection import NO_NUMBER, UNLABELLED, Inspected, InspectedVectors, inspect, inspect_vectors
+from .inspection import NO_NUMBER, Inspected, InspectedVectors, inspect, inspect_vectors
 from .names import names_of
 from .progress import Done
 from .refitting import Origin, origins
+from .truth import classes
 
 Verdict = Literal["ok", "look", "broken"]
 Flags = NDArray[np.bool_]
@@ -34,6 +35,10 @@ MOST_OFFERS = 50
 
 GIANT_SHARE, GIANT_TIMES = 0.10, 5
 """Of any other label: a giant has more than this share of the products, and is so many times the mean cluster."""
+
+NEARLY_ALL = 0.90
+"""Of any other label: a cluster of more than this share of the products that have the label, but not of all, is a giant
+in any case; of 5 clusters or fewer none can be 5 times the mean."""
 
 MOST_SINGLETONS, MOST_SINGLE_OFFERS = 0.20, 0.95
 """Share of the products alone in their cluster that calls for a look; of `identity`, where most products may be."""
@@ -139,7 +144,7 @@ def _check(
 def _points(seen: Inspected) -> list[Check]:
     """Check that every point is one product, and every product one point."""
     again = np.ones(len(seen.ids), dtype=np.bool_)
-    again[np.unique(np.array(seen.ids, dtype=object).astype(str), return_index=True)[1]] = False
+    again[np.unique(classes(seen.ids)[1], return_index=True)[1]] = False
     return [
         _check("product ids that are there twice", again, seen.ids, "broken", _NONE),
         _check("points under another product's number", seen.astray, seen.ids, "broken", _NONE),
@@ -170,7 +175,7 @@ def _seen(results: Mapping[str, Any]) -> int:
 
 def _sizes(store: ProductStore, label: str, seen: Inspected) -> list[Check]:
     """Check the numbers of a label, and how large its clusters are."""
-    labels, products = seen.labels[label], len(seen.ids)
+    labels = seen.labels[label]
     wrong = _check(f"{label}: no cluster's number", labels == NO_NUMBER, seen.ids, "broken", _NONE)
     if label == CELLS:
         return [wrong]
@@ -180,17 +185,21 @@ def _sizes(store: ProductStore, label: str, seen: Inspected) -> list[Check]:
     return [
         wrong,
         _check(f"{label}: alone in their cluster", alone, seen.ids, "look", f"at most {most:.0%}", least=most),
-        _giants(store, label, numbers[numbers >= 0], counts[numbers >= 0], products),
+        _giants(store, label, numbers[numbers >= 0], counts[numbers >= 0], labels),
     ]
 
 
-def _giants(store: ProductStore, label: str, numbers: Numbers, sizes: Numbers, products: int) -> Check:
+def _giants(store: ProductStore, label: str, numbers: Numbers, sizes: Numbers, labels: Numbers) -> Check:
     """Check that no cluster is out of all proportion."""
     limit: float = MOST_OFFERS
     rule = f"at most {MOST_OFFERS} products"
     if label != SAME:
-        limit = max(GIANT_SHARE * products, GIANT_TIMES * float(sizes.mean()) if len(sizes) else 0.0)
+        limit = max(GIANT_SHARE * len(labels), GIANT_TIMES * float(sizes.mean()) if len(sizes) else 0.0)
         rule = f"at most {GIANT_SHARE:.0%} of the products, or {GIANT_TIMES} times the mean cluster"
+        labelled = int((labels >= -1).sum())  # noise is -1; what is below is no label
+        if sizes.max(initial=0) < labelled:
+            limit = min(limit, NEARLY_ALL * labelled)
+            rule += f", and at most {NEARLY_ALL:.0%} of those with the label"
     giants = np.flatnonzero(sizes > limit)
     shown = giants[np.argsort(-sizes[giants], kind="stable")][:EXAMPLES]
     called = names_of(store, label, numbers[shown].tolist())
@@ -225,7 +234,7 @@ def _split_titles(seen: Inspected) -> Check:
     judged = (titles != 0) & (counts > 1) & (counts <= MOST_ALIKE)
     rows = np.flatnonzero(judged[place] & (labels >= 0))
     clusters = _distinct(place[rows], labels[rows], len(titles))
-    sources = np.unique(np.array(seen.sources, dtype=object).astype(str), return_inverse=True)[1]
+    sources = classes(seen.sources)[1]
     named = rows[np.array([bool(seen.sources[row]) for row in rows], dtype=np.bool_)] if len(rows) else rows
     needed = np.maximum(_most_of_one(place[named], sources[named], len(titles)), 1)
     split = np.zeros(len(labels), dtype=np.bool_)

@@ -1,6 +1,6 @@
 """The vectors a method works on, whichever kind was asked for, with the payload that goes beside them."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from clustering.fused import fused_vectors, has_vector
 from indexer.embedders.features import on_plane
-from indexer.store import FIELDS, ProductStore
+from indexer.store import FIELDS, UNLABELLED, ProductStore
 
 from .fusion import shares_of
 
@@ -101,6 +101,11 @@ def _kinds(on: str) -> tuple[str, ...]:
 def _value(columns: Mapping[str, Sequence[Any]], key: str, row: int, own: Container[str]) -> Any:
     """Read one value of one product, from its own fields where the key is one of them."""
     return (columns[FIELDS][row] or {}).get(key) if key in own else columns[key][row]
+
+
+def label_column(values: Iterable[int | None]) -> NDArray[np.int64]:
+    """Turn a label's column into numbers, int64 (n,): noise is -1, `UNLABELLED` stands where a product has none."""
+    return np.array([UNLABELLED if value is None else value for value in values], dtype=np.int64)
 
 
 def of_length_1(vectors: NDArray[np.float32]) -> bool:

@@ -71,6 +71,13 @@ def test_new_rows_go_where_their_neighbours_are():
     assert found.model.predict(vectors + np.float32(0.1))[0].tolist() == found.labels.tolist()
 
 
+@pytest.mark.parametrize("k", [50, 119])
+def test_rows_keep_their_labels_when_they_come_again_in_clusters_of_one_or_two(k):
+    found = agglomerative(rows(seed=0), seed=0, k=k)
+
+    assert found.model.predict(rows(seed=0))[0].tolist() == found.labels.tolist()
+
+
 @pytest.mark.parametrize("options", [{}, {"k": 2, "threshold": 1.0}])
 def test_it_is_cut_by_one_of_two(options):
     with pytest.raises(ValueError) as error:

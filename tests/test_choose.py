@@ -146,6 +146,19 @@ def test_a_range_beyond_the_sample_says_so():
     )
 
 
+@pytest.mark.parametrize(
+    ("rows", "sample", "message"),
+    [
+        (np.eye(9), 3, "a sample must be at least 4 to choose a number of clusters by, got 3"),
+        (np.eye(500)[:, :1], 5, "all 5 rows of the sample are identical: set a larger sample"),
+    ],
+)
+def test_a_sample_that_says_nothing_is_blamed_and_not_the_catalogue(rows, sample, message):
+    with pytest.raises(ValueError) as error:
+        choose_k(rows.astype(np.float32), (2, 3), fit=CUTTERS["kmeans"].seeded(0), seed=0, sample=sample)
+    assert str(error.value) == message
+
+
 def scored(*rows):
     names = ("k", "silhouette", "gap", "calinski_harabasz", "davies_bouldin", "inertia")
     return [

@@ -2,6 +2,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
 
+from clustering.choose import Choice
+from clustering.scores import Scores
+from clustering.verdict import Verdict
 from indexer.indexing import index_products
 from indexer.products import Product
 from indexer.store import open_store
@@ -14,6 +17,7 @@ from service.choosing import (
     write_choice,
     write_profile,
 )
+from service.report import charts
 from service.runs import ClusterOptions, cluster
 
 
@@ -91,6 +95,35 @@ def test_one_of_two_numbers_is_chosen_and_written(six, said, tmp_path):
     page = written[0].read_text(encoding="utf-8")
     assert "6 clusters: silhouette, gap statistic" in page
     assert "Scored on 150 of 150 products." in page
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told", "title"),
+    [
+        (
+            Verdict(None, None, "no clusters: rows without any are as tight", {"gap": 1}),
+            "No clusters: rows without any are as tight; try --on another kind of vectors, or leiden or hdbscan, which "
+            "need no number.",
+            "No clusters",
+        ),
+        (
+            Verdict(None, (2, 9), "no clear number, between 2 and 9: silhouette 2", {"gap": None}),
+            "No clear number, between 2 and 9: silhouette 2.",
+            "No clear number",
+        ),
+    ],
+)
+def test_no_number_is_said_once_and_what_to_do_without_clusters(tmp_path, monkeypatch, verdict, told, title):
+    titles, drawn = [], charts.elbow_chart
+    monkeypatch.setattr(charts, "elbow_chart", lambda *a, **given: titles.append(given["title"]) or drawn(*a, **given))
+    choice = Choice((Scores(2, 1.0, 0.1), Scores(3, 0.5, 0.2)), verdict, 10, 10)
+
+    page = write_choice(choice, tmp_path, title="How many")[0].read_text(encoding="utf-8")
+
+    assert f">{told}<" in page
+    assert titles == [title]
+    reason = choice_as_dict(choice, method="kmeans", on="text", seed=0)["reason"]
+    assert f"{reason[0].upper()}{reason[1:]}." == told
 
 
 def test_a_resolution_is_chosen_and_written(six, said, tmp_path):

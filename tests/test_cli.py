@@ -158,7 +158,9 @@ def test_a_filter_on_a_field_that_is_not_there_names_those_that_are(shop):
 def test_a_label_that_was_never_made_is_named(shop):
     done = shop("labels", "genre")
     assert done.exit_code == 1
-    assert "there is no label 'genre': run `assort cluster all` first" in done.stderr
+    assert "there is no label 'genre': `assort cluster genre --method METHOD` or `assort cluster all` makes labels" in (
+        done.stderr
+    )
 
 
 @pytest.mark.parametrize("k", ["0", "-1", "many"])

@@ -7,7 +7,7 @@ from indexer.indexing import index_products
 from indexer.products import Product
 from indexer.store import open_store
 from service.choosing import METHODS
-from service.cli.choosing import choose_k, compare
+from service.cli.choosing import _SHOWN, choose_k, compare
 from service.cli.clusters import cluster
 from service.vectors import ON
 
@@ -62,6 +62,12 @@ def test_a_range_that_is_none_is_wrong_usage(run):
     assert "a range needs different numbers from 2 on, the smaller first, got '9:2'" in done.stderr
 
 
+def test_a_list_of_numbers_is_no_range_of_leiden(run):
+    done = run(choose_k, "--method", "leiden", "--range", "5,35")
+    assert done.exit_code == 2
+    assert "Leiden takes a resolution, no number of clusters: ask for --range 5:35" in done.stderr
+
+
 def test_compare_prints_a_row_a_method(run):
     done = run(compare, "tree=agglomerative", "--set", "tree.k=3")
     assert done.exit_code == 0
@@ -72,6 +78,18 @@ def test_compare_prints_a_row_a_method(run):
     ]
     assert row.split()[:2] == ["tree", "agglomerative"]
     assert "memory is the most its process held at once" in done.stderr
+
+
+def test_compare_ends_with_1_when_no_method_could_and_with_0_when_one_could(run):
+    done = run(compare, "a=agglomerative", "b=agglomerative", "--k", "37", "--quiet")
+    assert (done.exit_code, len(done.stdout.splitlines())) == (1, 3)
+    assert done.stderr == "Error: no method could do it: k must be between 1 and 36 for 36 vectors, got 37\n"
+    done = run(compare, "a=agglomerative", "b=agglomerative", "--k", "3", "--set", "b.k=37", "--quiet")
+    assert done.exit_code == 0
+
+
+def test_compare_shows_each_score_against_a_truth_once():
+    assert _SHOWN[9:14] == ("ari", "ami", "v_measure", "b_cubed_f1", "purity")  # nmi is v_measure
 
 
 def test_resolution_takes_a_number_or_auto(run):

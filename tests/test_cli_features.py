@@ -153,6 +153,26 @@ def test_listens_are_put_on_products_that_are_there_under_their_names(run, tmp_p
     assert "0 feature vectors of 3 columns written, 3 unchanged" in more.stdout
 
 
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (("--map", "shelf=notes"), "shelf"),
+        (("--set", "shelf=x"), "shelf"),
+        (("--map", "shelf_p=bpm"), "shelf_p"),
+        (("--categorical", "genre"), "genre"),
+    ],
+)
+def test_a_field_that_is_called_like_a_label_is_refused_before_anything_is_embedded(run, embedder, options, name):
+    run("index", "tracks.csv", "--map", "title=notes")
+    label = name.removesuffix("_p")
+    assert run("cluster", label, "--method", "kmeans", "--k", "2").exit_code == 0
+    embedder.embedded.clear()
+    done = run("index", "tracks.csv", "--map", "title=id", *options)
+    assert done.exit_code == 2
+    assert f"'{name}' belongs to the label '{label}' of this collection: call the field otherwise" in done.stderr
+    assert embedder.embedded == []
+
+
 def test_a_collection_without_features_says_how_to_get_some(run):
     run("index", "tracks.csv", "--map", "title=notes")
     done = run("similar", "a", "--by", "features")
@@ -176,3 +196,16 @@ def test_an_empty_table_is_named_and_makes_no_store(run, tmp_path):
         done = run("index", "empty.csv", *options)
         assert (done.exit_code, done.stderr) == (1, "Error: empty.csv: is empty: there is nothing to read\n")
     assert not (tmp_path / "store").exists()
+
+
+def test_clusters_made_on_features_are_named_by_their_columns_and_not_by_titles(run, tmp_path):
+    sorts = {"calm": (60, 0.1), "loud": (180, 0.9)}
+    lines = [
+        f"{mood}{n},feat song ao vivo,{bpm + n},{energy}" for mood, (bpm, energy) in sorts.items() for n in range(9)
+    ]
+    (tmp_path / "songs.csv").write_text("\n".join(["id,title,bpm,energy", *lines]))
+    run("index", "songs.csv", "--numeric", "bpm,energy")
+    assert run("cluster", "mood", "--method", "kmeans", "--k", "2", "--on", "features").exit_code == 0
+    found = {"low energy, low bpm", "high energy, high bpm"}
+    assert {row["name"] for row in json.loads(run("labels", "mood", "--json").stdout)} == found
+    assert {row["name"] for row in json.loads(run("name", "mood", "--json").stdout)} == found

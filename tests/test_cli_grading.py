@@ -62,7 +62,7 @@ def test_evaluate_without_names_grades_all_labels_and_gives_one_json(run):
     done = run("evaluate", "--truth", "categories:1", "--json")
     assert (done.exit_code, done.stderr) == (
         1,
-        "Error: 'categories:1' tells of none of the 24 products here: name another --truth\n",
+        "Error: 'categories:1' tells of none of the 24 products here, grades need 2: name another --truth\n",
     )
 
     graded = json.loads(run("evaluate", "--truth", "brand", "--json", "--stability", 1).stdout)
@@ -106,7 +106,7 @@ def test_pictures_without_a_truth_are_wrong_usage(run, tmp_path):
         (["genre"], "there is no label 'genre': there are identity_cell, identity, similarity, complementary"),
         (
             ["--truth", "colour"],
-            "there is no field 'colour' to grade by, only brand, categories, source, identity_cell",
+            "there is no field 'colour' to grade by, only brand, categories, source\n",
         ),
     ],
 )
@@ -123,9 +123,14 @@ def test_validate_lists_every_check_and_ends_well_when_nothing_is_broken(run):
     assert done.exit_code == 0
     assert list(checks[0]) == ["check", "verdict", "found", "of", "share", "examples", "rule"]
     assert not [check for check in checks if check["verdict"] == "broken"]
-    lines = run("validate").stdout.splitlines()
+    lines = run("validate", "--all").stdout.splitlines()
     assert lines[0].split() == ["verdict", "check", "found", "of", "share", "examples"]
-    assert len(lines) == len(checks) + 1
+    well = sum(check["verdict"] == "ok" for check in checks)
+    assert len(lines) == len(checks) + 2
+    assert lines[-1] == f"{well} of {len(checks)} checks found nothing wrong"
+    shown = run("validate").stdout.splitlines()
+    assert len(shown) == (len(checks) - well + 1 if well < len(checks) else 0) + 1
+    assert shown[-1] == f"{lines[-1]}: --all lists them"
 
 
 def test_validate_says_what_is_broken_and_ends_with_1(run, folder):

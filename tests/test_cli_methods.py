@@ -58,7 +58,9 @@ def test_predict_says_how_many_products_it_placed_and_asks_nothing_twice(run, tm
     assert run("predict", "shelf").stdout == "0 products put into clusters of 'shelf', 0 noise\n"
     shown = json.loads(run("show", "case9", "--json").stdout)
     asked = json.loads(run("predict", "shelf", "--text", "clear case cover", "--json").stdout)
-    assert asked == [{"text": "clear case cover", "cluster": shown["shelf"], "membership": None}]
+    found = {"cluster": shown["shelf"], "name": shown["shelf_name"], "membership": None}
+    assert asked == [{"text": "clear case cover", **found}]
+    assert found["name"]
 
 
 def test_a_model_is_written_to_a_file_and_read_into_another_collection(run, tmp_path):
@@ -70,6 +72,26 @@ def test_a_model_is_written_to_a_file_and_read_into_another_collection(run, tmp_
     assert done.stderr == "next: assort predict rack, which puts products into its 2 clusters\n"
     done = run("predict", "rack", "--collection", "other")
     assert done.stdout == "16 products put into clusters of 'rack', 0 noise\n"
+
+
+def test_answers_show_the_labels_that_products_have(run):
+    columns = ["product_id", "price", "brand", "title"]
+    assert run("products").stdout.split()[:4] == columns
+    for label in ("shelf", "aisle"):
+        run("cluster", label, "--method", "kmeans", "--k", "2")
+    header = run("products", "--limit", "2").stdout.splitlines()[0]
+    assert header.split() == ["product_id", "aisle", "shelf", *columns[1:]]
+    run("cluster", "identity", "--k", "2")
+    header = run("products", "--limit", "2").stdout.splitlines()[0]
+    assert header.split() == ["product_id", "identity", "similarity", "complementary", "aisle", "shelf", *columns[1:]]
+
+
+@pytest.mark.parametrize("command", ["labels", "name"])
+def test_clusters_that_are_not_shown_are_counted(run, command):
+    run("cluster", "shelf", "--method", "kmeans", "--k", "3")
+    assert run(command, "shelf", "--limit", "2").stderr == "2 of 3 clusters; --limit shows more\n"
+    for more in (["--limit", "3"], ["--limit", "2", "--quiet"], ["--limit", "2", "--json"], []):
+        assert run(command, "shelf", *more).stderr == ""
 
 
 @pytest.mark.parametrize(
@@ -87,6 +109,11 @@ def test_a_model_is_written_to_a_file_and_read_into_another_collection(run, tmp_
             ["cluster", "shelf", "--method", "hdbscan", "--set", "min_cluster=3"],
             1,
             "Error: hdbscan has no setting 'min_cluster', did you mean 'min_cluster_size': it has min",
+        ),
+        (
+            ["cluster", "shelf", "--method", "leiden", "--set", "resolution=auto"],
+            1,
+            "Error: resolution is a number, got 'auto': `assort choose-k --method leiden` finds one\n",
         ),
         (["cluster", "shelf", "--method", "hdbscan", "--set", "size"], 2, "'size' is not PARAM=VALUE"),
         (["cluster", "shelf", "--method", "kmeans", "--k", "2", "--on", "image"], 1, "has no vector 'image': run"),

@@ -88,6 +88,14 @@ def test_name_lists_and_edits(made, location):
             ("taxonomy", "--levels", "5..2"),
             "'5..2' is neither a number of levels, such as 3, nor a range, such as 2..5",
         ),
+        (
+            ("taxonomy", "--show", "--levels", "3", "--within", "taxonomy_1=3"),
+            "--show shows the whole taxonomy as it is: leave --levels and --within away",
+        ),
+        (
+            ("taxonomy", "--levels", "3", "--within", "taxonomy_1=3"),
+            "below a branch there are as many levels as before: leave --levels away",
+        ),
         (("taxonomy", "--within", "shelf=3"), "'shelf=3' is no branch: write for example taxonomy_1=3"),
         (("name", "shelf", "3"), 'give the cluster a name: assort name similarity 12 "Cases for iPhone XR"'),
     ],

@@ -6,9 +6,12 @@ import pytest
 from indexer.indexing import index_products
 from indexer.products import Product
 from indexer.store import Condition
+from service.fusion import shares_of
 from service.lookup import label_summary
-from service.methods import METHODS, MethodOptions, check_name, cluster_by
-from service.predicting import export_model, import_model, predict, predict_texts
+from service.methods import METHODS, MethodOptions, _why_fewer, check_name, cluster_by
+from service.names import named_clusters
+from service.predicting import export_model, import_model, model_of, predict, predict_texts
+from service.refitting import origins
 
 KINDS = {"phone": "nova phone black slim", "case": "clear case cover shell", "lamp": "desk lamp warm light"}
 
@@ -36,6 +39,10 @@ def one_each(labels):
     """Say whether products of a kind share a label, and kinds do not."""
     by_kind = {kind: {label for i, label in labels.items() if i.startswith(kind)} for kind in KINDS}
     return all(len(found) == 1 for found in by_kind.values()) and len(set.union(*by_kind.values())) == 3
+
+
+def breaking(*arguments):
+    raise OSError("the disk is full")
 
 
 def asked(method, **settings):
@@ -100,6 +107,30 @@ def test_memberships_survive_an_update_of_the_product(kinds, embedder):
     assert (after["shelf"], after["shelf_p"]) == (before["shelf"], before["shelf_p"])
 
 
+def test_fewer_clusters_than_asked_for_are_said_with_the_reason(store, embedder):
+    copies = [Product(f"{kind}{n}", title=words) for n in range(5) for kind, words in KINDS.items()]
+    index_products(copies, store, embedder)
+    places = np.eye(3, dtype=np.float32)[np.arange(15) % 3]
+    store.set_vectors("image", dict(zip([product.product_id for product in copies], places, strict=True)), {})
+    said = []
+    cluster_by(store, "shelf", asked("agglomerative", k=3), say=said.append)
+    assert len(said) == 1
+    cluster_by(store, "shelf", MethodOptions("gmm", 0, "fused", {"k": 5}), say=said.append)
+    assert said[1:] == [
+        "shelf: gmm on the fused vectors of 15 products",
+        "5 clusters were asked for, 3 found: only so many rows differ",
+    ]
+    assert _why_fewer(np.eye(4, dtype=np.float32), 3) == "the others were left without a product"
+
+
+def test_how_a_number_of_gaussians_was_chosen_is_said_and_kept(kinds):
+    said = []
+    found = cluster_by(kinds, "shelf", asked("gmm", k_most=2), say=said.append)
+    assert found["k_chosen"] in ("k = 1 has the lowest BIC of 1 to 2, on 36 of 36 rows",
+                                 "k = 2 has the lowest BIC of 1 to 2, on 36 of 36 rows")  # fmt: skip
+    assert said[1:] == [f"shelf: {found['k_chosen']}"]
+
+
 def test_clusters_that_live_on_keep_their_numbers(kinds):
     cluster_by(kinds, "shelf", asked("kmeans", k=3))
     before = labels_of(kinds, "shelf")
@@ -134,9 +165,6 @@ def test_products_without_the_vector_have_no_label_and_are_counted(kinds):
 
 
 def test_a_run_that_breaks_off_leaves_the_label_unfinished(kinds, monkeypatch):
-    def breaking(*arguments):
-        raise OSError("the disk is full")
-
     with monkeypatch.context() as patch:
         patch.setattr(type(kinds), "set_labels", breaking)
         with pytest.raises(OSError, match="the disk is full"):
@@ -158,9 +186,58 @@ def test_a_model_goes_to_another_store_and_labels_its_products_alike(kinds, embe
         moved = {i: payload["rack"] for i, payload in other.get([f"{kind}30" for kind in KINDS]).items()}
         assert moved == {f"{kind}30": labels_of(kinds, "shelf")[f"{kind}0"] for kind in KINDS}
         assert other.label_names() == ("rack",)
+        names = [row["name"].lower().split() for row in named_clusters(other, "rack")]
+        assert sorted(" ".join(name[:4]) for name in names) == sorted(KINDS.values())
+        made = origins(other, ("rack",))["rack"]
+        assert (made.method, made.on, made.can_be_made_again) == ("kmeans", "text", False)
         with pytest.raises(ValueError) as error:
             import_model(other, "rack", content)
         assert str(error.value) == "there is a label 'rack' already: import the model under another name"
+
+
+def test_a_run_that_breaks_off_between_label_and_model_leaves_neither(kinds, monkeypatch):
+    cluster_by(kinds, "shelf", asked("kmeans", k=3))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(kinds.records), "save_file", breaking)
+        with pytest.raises(OSError, match="the disk is full"):
+            cluster_by(kinds, "shelf", asked("kmeans", k=2))
+    assert kinds.unfinished_labels() == ("shelf",)
+    assert kinds.records.file("model shelf") is None
+
+
+def test_a_half_written_label_is_not_predicted(kinds):
+    cluster_by(kinds, "shelf", asked("kmeans", k=3))
+    kinds.records.save_settings(replace(kinds.records.settings(), unfinished=("shelf",)))
+    for ask in (lambda: predict(kinds, "shelf", everything=True), lambda: predict_texts(kinds, "shelf", ["lamp"])):
+        with pytest.raises(LookupError) as error:
+            ask()
+        assert str(error.value) == "label 'shelf' is half written by a run cut short: run `assort cluster` again"
+    with pytest.raises(ValueError, match="there is a label 'shelf' already"):
+        import_model(kinds, "shelf", export_model(kinds, "shelf"))
+    assert kinds.unfinished_labels() == ("shelf",)
+
+
+def test_a_prediction_that_breaks_off_is_on_record_and_the_next_completes_it(kinds, embedder, monkeypatch):
+    cluster_by(kinds, "shelf", asked("kmeans", k=3))
+    index_products(products(2, first=12), kinds, embedder)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(kinds), "set_labels", breaking)
+        with pytest.raises(OSError, match="the disk is full"):
+            predict(kinds, "shelf")
+    run = kinds.records.runs()[-1]
+    assert (run.kind, run.state) == ("predict", "failed")
+    assert kinds.readable_labels() == ("shelf",)
+    assert predict(kinds, "shelf")["predicted"] == 6
+
+
+def test_fused_vectors_keep_the_shares_they_were_clustered_with(kinds):
+    rows = np.eye(36, dtype=np.float32)
+    kinds.set_vectors("image", dict(zip(kinds.take().ids, rows, strict=True)), {})
+    shares = shares_of(kinds)
+    cluster_by(kinds, "both", MethodOptions("kmeans", 0, "fused", {"k": 3}))
+    kinds.records.save_settings(replace(kinds.records.settings(), weights={"text": 0.1, "image": 0.9}))
+    assert kinds.records.runs()[-1].parameters["weights"] == shares
+    assert model_of(kinds, "both")[1]["weights"] == shares
 
 
 def test_a_model_of_other_vectors_is_refused(kinds, embedder, tmp_path):
@@ -189,6 +266,12 @@ def test_a_model_of_other_vectors_is_refused(kinds, embedder, tmp_path):
             "a label's name is at most 64 letters, digits, - and _, begins with a letter and does not end in _p",
         ),
         ("brand", "'brand' is a field of the products: call the label otherwise, such as brand_cluster"),
+        (
+            "taxonomy_2",
+            "'taxonomy_2' is a level of the taxonomy, which `assort taxonomy` makes: call the label otherwise",
+        ),
+        ("cluster_names", "'cluster_names' is a column of answers: call the label otherwise, such as cluster_names_"),
+        ("score", "'score' is a column of answers: call the label otherwise, such as score_cluster"),
         ("colour", "'colour' is a field of the products: call the label otherwise, such as colour_cluster"),
     ],
 )

@@ -88,6 +88,17 @@ def test_a_page_shows_the_table_and_a_map_of_each_that_worked(compared, tmp_path
     assert "k must be between 1 and 60 for 60 vectors, got 61" in page
 
 
+def test_too_many_clusters_are_not_compared_pair_by_pair(monkeypatch, tmp_path, embedder):
+    labels = np.arange(12) // 2
+    monkeypatch.setattr("service.comparison.measured", lambda *_, **__: Measured(labels, 1.0, 1.0))
+    monkeypatch.setattr("service.grading.MOST_PAIRED", 5)
+    with open_store(str(tmp_path / "store"), create=True) as store:
+        index_products([Product(f"P{row}", title=f"t{row} a{row // 2}") for row in range(12)], store, embedder)
+        (row,) = compare(store, contenders(["kmeans"], {}, "6"), on="text", seed=0).as_dicts()
+    assert row["davies_bouldin"] is None
+    assert row["calinski_harabasz"] > 0
+
+
 def test_a_process_that_dies_is_a_row_with_its_reason(tmp_path, capfd):
     found = measured(tmp_path / "nowhere.npy", "kmeans", {"k": 2}, seed=0)
     assert (found.labels, found.seconds, found.peak_mb) == (None, None, None)
@@ -123,6 +134,8 @@ def test_k_is_for_all_methods_that_take_one():
         (["kmeans"], {"b.k": "3"}, "'b.k' sets something of 'b', who is not compared: there are kmeans"),
         (["kmeans", "gmm"], {"eps": "1"}, "none of kmeans, gmm has a setting 'eps'"),
         (["kmeans"], {"k": "few"}, "k is a whole number, got 'few'"),
+        (["a/b=kmeans"], {}, "a name in a comparison is letters, digits, -, _ and +, got 'a/b'"),
+        (["a.b=kmeans"], {"a.b.k": "3"}, "a name in a comparison is letters, digits, -, _ and +, got 'a.b'"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(pairs, sets, message):

@@ -1,21 +1,21 @@
 import numpy as np
 import pytest
 
-from clustering.compounds import find_phrases, leading_words
+from clustering.compounds import find_compounds, leading_words
 from clustering.tokens import read_tokens
 
 
 def phrases_of(*titles):
     tokens = read_tokens(titles)
     members = {}
-    for word, phrase in zip(tokens.vocabulary, find_phrases(tokens).tolist(), strict=True):
+    for word, phrase in zip(tokens.vocabulary, find_compounds(tokens).tolist(), strict=True):
         members.setdefault(phrase, set()).add(word)
     return {" ".join(sorted(words)) for words in members.values() if len(words) > 1}
 
 
 def leading(*titles):
     tokens = read_tokens(titles)
-    leads = leading_words(tokens, find_phrases(tokens))
+    leads = leading_words(tokens, find_compounds(tokens))
     return {word for word, leads in zip(tokens.vocabulary, leads, strict=True) if leads}
 
 
@@ -50,7 +50,7 @@ def test_words_that_titles_start_with_lead_and_the_rest_of_their_phrase_with_the
 def test_titles_without_neighbours_have_no_phrases(titles):
     tokens = read_tokens(titles)
 
-    phrases = find_phrases(tokens)
+    phrases = find_compounds(tokens)
 
     assert phrases.tolist() == list(range(len(tokens.vocabulary)))
     assert phrases.dtype == np.int64

@@ -86,6 +86,18 @@ def test_copies_of_rows_are_clusters_whatever_the_knee():
     assert found.sizes.tolist() == [10, 10, 10]
 
 
+@pytest.mark.parametrize("eps", [1e-4, None])
+def test_rows_keep_their_clusters_when_they_come_again_however_small_the_distance(eps):
+    places = np.random.default_rng(0).normal(size=(20, 384))
+    places /= np.linalg.norm(places, axis=1, keepdims=True)
+    vectors = np.repeat(places, 20, axis=0).astype(np.float32)
+
+    found = dbscan(vectors, seed=0, eps=eps)
+
+    assert (found.k, found.noise) == (20, 0)
+    assert found.model.predict(vectors)[0].tolist() == found.labels.tolist()
+
+
 def test_a_distance_that_takes_in_too_much_is_refused_before_it_fills_memory(monkeypatch):
     monkeypatch.setattr(module, "BYTES", 10**5)
 

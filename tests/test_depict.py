@@ -188,6 +188,15 @@ def test_gradients_longer_than_the_limit_are_clipped_to_it(limit, share):
     assert course.clipped / course.steps == share
 
 
+@pytest.mark.parametrize("phases", [{"pretraining": 3, "epochs": 1}, {"pretraining": 0, "epochs": 2}])
+def test_training_that_diverges_blames_the_learning_rate(phases):
+    vectors, _ = blobs(2, 20, seed=0)
+
+    with pytest.raises(ValueError) as error:
+        depict(vectors, 2, seed=0, learning_rate=1e6, **phases)
+    assert str(error.value) == "training diverged at learning_rate=1e+06: set a smaller one"
+
+
 def test_figures_tell_how_many_steps_were_clipped():
     vectors, _ = blobs(2, 20, seed=0)
 

@@ -195,6 +195,19 @@ def test_a_constant_has_one_bar_and_nothing_has_none():
     assert Spread.of(np.array([np.nan, np.inf])) is None
 
 
+def test_numbers_equal_but_for_rounding_are_a_constant(tmp_path, embedder):
+    noise = np.array([0.3, 0.30000000000000004] * 500)
+    assert Spread.of(noise).counts.tolist() == [1000]
+    assert Spread.of(np.array([1e17, 1e17 + 16])).counts.tolist() == [2]
+    tailed = Spread.of(np.append(noise, [5.0]))
+    assert (tailed.counts.tolist(), tailed.left_out) == ([1000], 1)
+    assert np.isnan(correlations([noise, np.arange(1000.0)])[0, 1])
+    products = [Product(f"P{n}", title=f"song {n}", fields={"tempo": noise[n], "key": float(n)}) for n in range(6)]
+    found = found_in(products, tmp_path, embedder)
+    write_page(tmp_path / "explore.html", "Songs", exploration_blocks(found))
+    assert found.field("tempo").numbers.counts.tolist() == [6]
+
+
 def test_what_was_found_is_json(music):
     found = json.loads(json.dumps(music.as_dict(), allow_nan=False))
     assert found["products"] == 20

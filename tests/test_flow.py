@@ -63,6 +63,7 @@ def test_every_usable_product_is_exported_once_with_all_its_clusters(table, trut
     assert [table.index.name, *table.columns] == [
         "product_id", "title", "brand", "categories", "price", "image_url",
         "identity_cluster", "similarity_cluster", "complementary_cluster",
+        "identity_name", "similarity_name", "complementary_name",
     ]  # fmt: skip
     assert table[["identity_cluster", "similarity_cluster", "complementary_cluster"]].notna().all(axis=None)
 

@@ -17,6 +17,7 @@ from service.marking import finish
 from service.methods import MethodOptions, cluster_by
 from service.refitting import Refitter, origins
 from service.runs import KINDS, ClusterOptions, cluster
+from service.vectors import take_vectors
 
 KIND = ("phone", "case", "cable")
 
@@ -133,7 +134,7 @@ def test_a_truth_that_knows_none_of_a_labels_products_is_a_note(store):
 
     (found,) = evaluate(store, ["one"], seed=0, truth="brand")
 
-    assert "none of the products with this label is known to 'brand'" in found.notes
+    assert "none of the products with this label is known to 'brand', grades need 2" in found.notes
     assert "ari" not in found.truth
 
 
@@ -153,6 +154,24 @@ def test_one_cluster_and_too_many_clusters_are_notes_and_no_mistakes(store, monk
     assert many.intrinsic["davies_bouldin"] is None
     assert many.intrinsic["silhouette"] > 0
     assert many.notes == ["no Davies-Bouldin: it compares all pairs of 3 clusters, at most 2"]
+
+
+def test_labels_on_fused_vectors_are_each_graded_by_their_own_shares(store):
+    rows = np.random.default_rng(0).normal(size=(30, 32))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    ids = store.take().ids
+    store.set_vectors("image", dict(zip(ids, rows, strict=True)), {})
+    shares = {"words": {"text": 0.9, "image": 0.1}, "looks": {"text": 0.1, "image": 0.9}}
+    for name, weights in shares.items():
+        write(store, name, by_kind(ids), method="kmeans", on="fused", seed=0, weights=weights)
+
+    found = evaluate(store, list(shares), seed=0)
+
+    labels = np.array(list(by_kind(ids).values()))
+    fused = {name: take_vectors(store, "fused", weights=weights).vectors for name, weights in shares.items()}
+    expected = {name: silhouette(vectors, labels, seed=0).value for name, vectors in fused.items()}
+    assert {each.label: each.intrinsic["silhouette"] for each in found} == expected
+    assert expected["words"] > expected["looks"]
 
 
 def test_the_graphs_of_a_run_are_built_again_as_it_had_them(store):
@@ -264,5 +283,5 @@ def test_all_grades_are_json(shelved):
 def test_a_label_that_is_not_there_is_named_and_no_label_says_what_to_do(store):
     with pytest.raises(LookupError, match=r"^there are no labels to grade: run `assort cluster all` first$"):
         evaluate(store, [], seed=0)
-    with pytest.raises(LookupError, match=r"^there is no label 'genre': run `assort cluster all` first$"):
+    with pytest.raises(LookupError, match=r"^there is no label 'genre': `assort cluster genre --method "):
         evaluate(store, ["genre"], seed=0)

@@ -105,8 +105,14 @@ def test_copies_of_rows_are_dense_beyond_measure_and_still_have_memberships():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"min_cluster_size": 31}, "min_cluster_size must be between 2 and 30 for 30 vectors, got 31"),
-        ({"min_cluster_size": 1}, "min_cluster_size must be between 2 and 30 for 30 vectors, got 1"),
+        (
+            {"min_cluster_size": 31},
+            "min_cluster_size must be between 2 and 30 for 30 vectors, got 31: set another, or use kmeans for so few",
+        ),
+        (
+            {"min_cluster_size": 1},
+            "min_cluster_size must be between 2 and 30 for 30 vectors, got 1: set another, or use kmeans for so few",
+        ),
         ({"min_samples": 30}, "min_samples must be between 1 and 29 for 30 vectors, got 30"),
     ],
 )
@@ -114,6 +120,32 @@ def test_more_rows_a_cluster_than_there_are_is_refused(options, said):
     with pytest.raises(ValueError) as error:
         hdbscan(np.zeros((30, 2), np.float32), seed=0, **options)
     assert str(error.value) == said
+
+
+@pytest.mark.parametrize("n", [2, 15])
+def test_as_few_rows_as_one_cluster_holds_need_no_more_neighbours_than_there_are(n):
+    vectors = np.arange(n, dtype=np.float32)[:, None]
+
+    assert len(hdbscan(vectors, seed=0, min_cluster_size=n).labels) == n
+    with pytest.raises(ValueError) as error:
+        hdbscan(vectors[:2], seed=0)
+    assert str(error.value) == (
+        "min_cluster_size must be 2 for 2 vectors, got 15: set another, or use kmeans for so few"
+    )
+
+
+def test_many_rows_are_placed_block_by_block(monkeypatch):
+    found = hdbscan(world(seed=1), seed=0, min_cluster_size=10)
+    labels, memberships = found.model.predict(world(seed=2))
+    asked = []
+    nearest = density.nearest_rows
+    monkeypatch.setattr(density, "BLOCK", 50)
+    monkeypatch.setattr(density, "nearest_rows", lambda *about: asked.append(len(about[1])) or nearest(*about))
+
+    again = found.model.predict(world(seed=2))
+
+    assert (again[0].tolist(), again[1].tolist()) == (labels.tolist(), memberships.tolist())
+    assert asked == [50, 50, 50, 50, 50, 30]
 
 
 def test_kept_rows_are_bounded_by_the_same_number_everywhere():

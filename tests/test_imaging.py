@@ -279,6 +279,19 @@ def test_push_takes_pictures_and_fitted_models_along_also_onto_a_copy_made_befor
         assert target.records.file("absent") is None
 
 
+def test_push_takes_away_what_the_copy_has_and_the_source_has_not(filled, tmp_path):
+    with open_store(str(tmp_path / "copy"), create=True) as target:
+        push(filled, target)
+        target.records.save_file("model shelf", b"another")
+        target.records.names("shelf").edit(0, "Another")
+        settings = target.records.settings()
+        push(filled, target)
+        assert target.records.file("model shelf") is None
+        assert target.records.names("shelf").edited() == {}
+        assert [run.run_id for run in target.records.runs()] == [run.run_id for run in filled.records.runs()]
+        assert target.records.settings() == settings
+
+
 def test_memory_is_reckoned_with_image_vectors_too(filled, folder):
     before = size_of(filled, 15)
     run(filled, folder)

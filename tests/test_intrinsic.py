@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from clustering import intrinsic
+from clustering import intrinsic, ordered
 from clustering.intrinsic import (
     Interval,
     Sizes,
@@ -32,7 +32,8 @@ def world(seed, *, n=60, k=6, dim=5, unit=False):
 @pytest.fixture(params=[2048, 16, 3], ids=["one block", "some blocks", "many blocks"])
 def blocks(request, monkeypatch):
     """Blocks that hold all, that hold several clusters, and that cut clusters in pieces."""
-    monkeypatch.setattr(intrinsic, "_BLOCK", request.param)
+    monkeypatch.setattr(intrinsic, "BLOCK", request.param)
+    monkeypatch.setattr(ordered, "BLOCK", request.param)
     monkeypatch.setattr(intrinsic, "_CENTRES", min(request.param, 3))
 
 

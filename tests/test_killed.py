@@ -47,7 +47,7 @@ def usable(catalogue, lines):
     }
 
 
-@pytest.mark.parametrize("moment", [0.02, 0.1, 0.3, 0.6, 0.97, 1.0])
+@pytest.mark.parametrize("moment", [0.02, 0.12, 0.3, 0.6, 0.97, 1.0])
 def test_a_killed_run_loses_nothing_it_reported_and_the_same_command_finishes(tmp_path, catalogue, untouched, moment):
     expected, writes = untouched
     location = tmp_path / "store"

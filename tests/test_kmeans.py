@@ -199,6 +199,14 @@ def test_kmeans_refuses_a_k_that_cannot_be():
         kmeans(vectors, 0, seed=0)
 
 
+def test_kmeans_refuses_values_whose_squares_are_no_numbers():
+    with pytest.raises(
+        ValueError, match=r"^values must be between -1e\+15 and 1e\+15, got 1e\+20 in row 0, and 3 such"
+    ):
+        kmeans(np.full((3, 2), 1e20, np.float32), 2, seed=0)
+    assert kmeans(np.array([[-1e15], [0], [1e15]], np.float32), 3, seed=0).k == 3
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_kmeans_refuses_what_is_no_number(value):
     vectors = np.eye(3, dtype=np.float32)
@@ -206,7 +214,9 @@ def test_kmeans_refuses_what_is_no_number(value):
 
     with pytest.raises(ValueError) as error:
         kmeans(vectors, 2, seed=0)
-    assert str(error.value) == "row 1 holds a value that is no finite number: fill in or leave out such rows first"
+    assert str(error.value) == (
+        "1 rows hold a value that is no finite number, the first is row 1: fill in or leave out such rows first"
+    )
 
 
 @pytest.mark.parametrize("spherical", [True, False])

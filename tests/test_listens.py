@@ -1,4 +1,5 @@
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,17 @@ def test_lines_of_a_product_are_added_up_and_the_first_gives_its_fields(read):
     ]
     assert (listens.values, listens.counts.toarray().tolist()) == (["a", "b"], [[5, 4], [0, 1]])
     assert (listens.lines, listens.rejected) == (4, [])
+
+
+def test_a_line_takes_few_bytes_until_all_are_added_up(read):
+    lines = 20_000
+    text = "user,artist,plays,country\n" + "u1,a,3,PT\n" * lines
+    tracemalloc.start()
+    listens = read(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert listens.counts.toarray().tolist() == [[3 * lines]]
+    assert peak < 100 * lines
 
 
 def test_swapping_the_columns_makes_a_product_of_each_artist(read):

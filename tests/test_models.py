@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from safetensors.numpy import save
@@ -26,6 +28,30 @@ def test_the_same_model_makes_the_same_file():
 def test_a_file_of_another_kind_is_refused(content):
     with pytest.raises(ValueError, match=r"^this is no model that assort wrote: "):
         from_bytes(content)
+
+
+def parts(**header):
+    """Write a file with a header of ours and one array."""
+    return save({"centroids": np.eye(2, dtype=np.float32)}, metadata={"assort": json.dumps(header)})
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (parts(settings={}, about={}), "it has no 'kind'"),
+        (parts(kind="centroids", about={}), "it has no 'settings'"),
+        (parts(kind="centroids", settings={"spherical": True}), "it has no 'about'"),
+        (parts(kind="centroids", settings={}, about={}), "it has no 'spherical'"),
+        (parts(kind="neighbours", settings={"voters": 5, "radius": None}, about={}), "it has no 'rows'"),
+        (parts(kind="centroids", settings=None, about={}), "'NoneType' object is not subscriptable"),
+        (save({"x": np.zeros(2)}, metadata={"assort": "{"}), "Expecting property name enclosed in double quotes"),
+    ],
+)
+def test_a_file_that_lacks_a_part_is_refused(content, said):
+    with pytest.raises(ValueError) as error:
+        from_bytes(content)
+    assert str(error.value).startswith(f"this is no model that assort wrote: {said}")
+    assert str(error.value).endswith("; `assort model export` writes one")
 
 
 def test_a_model_of_a_later_version_is_refused():

@@ -2,6 +2,8 @@ import pytest
 
 from indexer.indexing import index_products
 from indexer.products import Product
+from indexer.store import Condition
+from service import names as module
 from service.lookup import clusters, named, products, show, similar
 from service.methods import MethodOptions, cluster_by
 from service.names import name_clusters, named_clusters, names_of, rename
@@ -17,7 +19,6 @@ def shelved(store, embedder):
         embedder,
     )
     cluster_by(store, "shelf", MethodOptions("kmeans", 0, settings={"k": 3}))
-    name_clusters(store, "shelf")
     return store
 
 
@@ -33,15 +34,28 @@ def test_every_cluster_gets_a_name_from_its_titles(shelved):
     assert names_of(shelved, "shelf", [lamp, 77]) == {lamp: "Warm Desk Lamp"}
 
 
-def test_a_name_given_by_hand_stays_when_clusters_are_found_and_named_again(shelved):
-    lamp = number_of(shelved, "lamp0")
-    rename(shelved, "shelf", lamp, "  Lamps for desks ")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_name_given_by_hand_follows_its_products_when_clusters_are_found_anew_by_another_method(shelved, kind):
+    number = number_of(shelved, f"{kind}0")
+    rename(shelved, "shelf", number, "  By hand ")
     name_clusters(shelved, "shelf")
-    cluster_by(shelved, "shelf", MethodOptions("kmeans", 0, settings={"k": 3}))
-    name_clusters(shelved, "shelf")
-    assert number_of(shelved, "lamp0") == lamp
-    assert names_of(shelved, "shelf", [lamp]) == {lamp: "Lamps for desks"}
-    assert [row["cluster"] for row in named_clusters(shelved, "shelf") if row["edited"]] == [lamp]
+    cluster_by(shelved, "shelf", MethodOptions("agglomerative", 3, settings={"k": 5}))
+    assert len(named_clusters(shelved, "shelf")) == 5
+    (edited,) = [row["cluster"] for row in named_clusters(shelved, "shelf") if row["edited"]]
+    assert edited == number
+    assert names_of(shelved, "shelf", [number]) == {number: "By hand"}
+    found = products(shelved, where=[Condition("shelf", "=", (number,))], limit=None)
+    assert {answer.hit.product_id for answer in found} <= {f"{kind}{n}" for n in range(12)}
+
+
+def test_a_name_given_by_hand_dies_with_its_cluster_and_lands_on_no_other(shelved):
+    for number in range(3):
+        rename(shelved, "shelf", number, f"By hand {number}")
+    cluster_by(shelved, "shelf", MethodOptions("kmeans", 0, settings={"k": 2}))
+    left = {row["cluster"] for row in named_clusters(shelved, "shelf")}
+    assert len(left & {0, 1, 2}) == 2
+    cluster_by(shelved, "shelf", MethodOptions("kmeans", 0, settings={"k": 6}))
+    assert {row["cluster"] for row in named_clusters(shelved, "shelf") if row["edited"]} == left
 
 
 def test_an_empty_name_takes_back_what_was_given_by_hand(shelved):
@@ -73,6 +87,18 @@ def test_products_without_titles_are_named_by_what_sets_them_apart(store, embedd
     name_clusters(store, "genre_cluster")
     names = {row["name"] for row in named_clusters(store, "genre_cluster")}
     assert names == {"jazz, low energy", "metal, high energy"}
+
+
+def test_names_found_in_either_way_differ_also_where_they_are_cut_short(store, embedder, monkeypatch):
+    found = {0: "lamp", 1: "lamp of a very long name" + 9 * " indeed" + " one"}
+    monkeypatch.setattr(module, "found_names", lambda products, labels, parents: dict(found))
+    monkeypatch.setattr(module, "standing_out", lambda fields, labels, clusters: {2: "lamp", 3: found[1][:-3] + "two"})
+    monkeypatch.setattr(module, "_LONGEST", 40)
+    index_products([Product(f"P{n}", title=f"item {n % 4}") for n in range(16)], store, embedder)
+    cluster_by(store, "shelf", MethodOptions("kmeans", 0, settings={"k": 4}))
+    name_clusters(store, "shelf")
+    names = names_of(store, "shelf", range(4))
+    assert names == {0: "lamp", 1: found[1][:40], 2: "lamp 2", 3: found[1][:38].rstrip() + " 2"}
 
 
 def test_names_stand_wherever_a_cluster_is_shown(shelved):

@@ -54,6 +54,13 @@ def test_a_word_that_titles_begin_with_is_taken_for_a_brand_where_no_brand_is_kn
     assert names == {0: "Shirt", 1: "Lamp"}
 
 
+@pytest.mark.parametrize(("branded", "name"), [(20, "Gini and Jony"), (14, "Frock & Skirt")])
+def test_a_brand_of_several_words_names_a_cluster_whole_or_not_at_all(branded, name):
+    kinds = [f"{word} {kind}" for word in ADJECTIVES for kind in ("frock", "skirt")]
+    lines = [f"Gini and Jony {words}" if at < branded else words for at, words in enumerate(kinds)]
+    assert name_clusters(Described([*lines, *titles("{} lamp")]), np.repeat([0, 1], 20)) == {0: name, 1: "Lamp"}
+
+
 def test_no_two_siblings_share_a_name_what_sets_them_apart_is_added():
     assert named("{} shirt checked", "{} shirt striped", "{} lamp", "{} desk", "{} rug")[:2] != ["Shirt", "Shirt"]
     names = named("{} shirt", "{} shirt", "{} shirt")
@@ -89,6 +96,13 @@ def test_noise_has_no_name():
 def test_small_clusters_are_called_by_their_most_central_title():
     lines = ["nova x2 phone 64gb black", "nova x2 phone", "nova x2 phone 64gb refurbished offer", "clear case", ""]
     assert name_clusters(Described(lines), np.array([7, 7, 7, 2, 9])) == {7: "nova x2 phone", 2: "clear case"}
+
+
+def test_small_siblings_share_no_name_and_children_of_different_parents_may():
+    lines, labels = ["clear case", "clear case", "clear case"], np.array([0, 1, 2])
+    assert name_clusters(Described(lines), labels) == {0: "clear case", 1: "clear case 2", 2: "clear case 3"}
+    parted = name_clusters(Described(lines), labels, np.array([0, 1, 1]))
+    assert parted == {0: "clear case", 1: "clear case", 2: "clear case 2"}
 
 
 def test_many_clusters_of_few_titles_are_named_one_by_one():
@@ -127,3 +141,12 @@ def test_phrases_neither_cross_punctuation_nor_begin_or_end_with_a_stop_word():
 )
 def test_a_phrase_is_written_as_most_titles_write_it_and_reads_well(texts, form):
     assert common_form("usb cable", texts) == form
+
+
+def test_what_most_clusters_share_names_none_of_them():
+    kinds = ["Chargers", "Cables", "Holders", "Earbuds", "Lamps", "Cards"]
+    labels = np.repeat(np.arange(6), 12)
+    titles = [f"item {row}" for row in range(72)]
+    categories = [("Cell Phones & Accessories", kinds[label]) for label in labels]
+    named = name_clusters(Described(titles, categories, [""] * 72), labels)
+    assert [named[cluster] for cluster in range(6)] == kinds

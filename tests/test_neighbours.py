@@ -14,7 +14,25 @@ def test_new_rows_get_the_label_of_most_neighbours_and_noise_votes_too():
     labels, shares = model.predict(np.array([[0.2, 0.2], [10.4, 10.2], [9, 9]], dtype=np.float32))
 
     assert labels.tolist() == [0, 1, 1]
-    np.testing.assert_allclose(shares, [1, 2 / 3, 2 / 3], rtol=1e-6)
+    weights = 1 / np.array([[0.4**2 + 0.2**2, 0.6**2 + 0.2**2, 0.4**2 + 0.8**2], [2, 5, 5]])
+    np.testing.assert_allclose(shares, [1, *weights[:, :2].sum(axis=1) / weights.sum(axis=1)], rtol=1e-3)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+def test_rows_that_were_kept_get_their_own_label_however_many_others_are_near(scale):
+    vectors = (scale * np.random.default_rng(0).normal(size=(300, 16))).astype(np.float32)
+    labels = np.random.default_rng(1).permutation(300) // 2
+
+    found, shares = NeighbourVote.of(vectors, labels, seed=0).predict(vectors)
+
+    assert found.tolist() == labels.tolist()
+    assert shares.min() > 0.99
+
+
+def test_of_copies_in_several_clusters_most_decide():
+    rows = np.array([[1.0]] * 3 + [[1.5]] * 2, dtype=np.float32)
+    labels, shares = NeighbourVote(rows, np.array([0, 1, 1, 0, 0])).predict(rows[:1])
+    assert (labels.tolist(), shares.tolist()) == ([1], [pytest.approx(2 / 3)])
 
 
 def test_a_row_beside_noise_is_noise_and_belongs_nowhere_at_all():
@@ -43,12 +61,12 @@ def test_without_any_rows_kept_all_rows_are_noise():
 
 @pytest.mark.parametrize("block", [8192, 7])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_vote_is_the_commonest_label_the_nearest_first_among_equals(monkeypatch, seed, block):
+def test_at_equal_distances_the_vote_is_the_commonest_label_the_first_among_equals(monkeypatch, seed, block):
     monkeypatch.setattr(module, "BLOCK", block)
     labels = np.random.default_rng(seed).integers(-1, 3, (50, 4))
     expected = [max(row, key=lambda label: (row.count(label), -row.index(label))) for row in labels.tolist()]
 
-    winners, shares = vote(labels)
+    winners, shares = vote(labels, np.full(labels.shape, seed, np.float32))
 
     assert winners.tolist() == expected
     assert shares.tolist() == [row.count(won) / 4 for row, won in zip(labels.tolist(), expected, strict=True)]
@@ -96,3 +114,24 @@ def test_a_vote_keeps_no_more_rows_than_it_may(monkeypatch):
 def test_rows_too_large_for_sixteen_bits_keep_their_size():
     assert compact(ROWS).dtype == np.float16
     assert compact(ROWS * 1e5).tolist() == (ROWS * 1e5).tolist()
+
+
+def test_rows_that_rounding_would_move_far_beside_their_distances_keep_their_bits():
+    rows = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+
+    assert compact(rows).dtype == np.float16
+    assert compact(rows + 50_000).dtype == np.float32
+    assert compact(rows, radius=1e-3).dtype == np.float32
+    assert compact(rows[:0]).dtype == np.float16
+
+
+@pytest.mark.parametrize("away", [0, 50_000])
+def test_distances_are_exact_near_nothing_and_far_from_the_origin(away):
+    rows = (np.random.default_rng(0).normal(size=(90, 8)) + away).astype(np.float32)
+    expected = np.linalg.norm(rows[:, None].astype(np.float64) - rows, axis=2)
+
+    near, distances = nearest_rows(rows, rows, 4)
+
+    assert distances[:, 0].tolist() == [0] * 90
+    assert near.tolist() == np.argsort(expected, axis=1, kind="stable")[:, :4].tolist()
+    np.testing.assert_allclose(distances, np.sort(expected, axis=1)[:, :4], rtol=1e-5)

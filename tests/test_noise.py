@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from clustering import neighbours
 from clustering.centroids import Centroids
 from clustering.clustering import Clustering
 from clustering.hdbscan import hdbscan
@@ -33,6 +34,14 @@ def test_the_rows_that_were_clustered_keep_their_labels():
     before = clustered()
     assert to_nearest(before, ROWS).labels[LABELS >= 0].tolist() == LABELS[LABELS >= 0].tolist()
     assert before.labels.tolist() == LABELS.tolist()
+
+
+def test_the_seed_decides_which_of_too_many_rows_speak_for_their_clusters(monkeypatch):
+    monkeypatch.setattr(neighbours, "ROWS_KEPT", 4)
+
+    first, again, other = (to_nearest(clustered(), ROWS, seed=seed).model.rows.tolist() for seed in (1, 1, 2))
+
+    assert first == again != other
 
 
 def test_where_there_is_nothing_but_noise_no_cluster_is_nearest():

@@ -166,7 +166,7 @@ def test_a_catalogue_without_links_skips_what_they_are_for(tmp_path, embedder):
         catalogue(tmp_path / "shop.jsonl", 40), embedder, ClusterOptions(seed=0), total=40, text_fields=("title",)
     )
     assert set(STEPS) - set(found.seconds) == {
-        "nearest linked products", "complementary clusters", "ranking complements",
+        "nearest linked products", "complementary clusters", "ranking complements", "naming complementary",
     }  # fmt: skip
 
 

@@ -107,6 +107,37 @@ def test_the_longer_plateau_comes_first():
     assert found.resolution == pytest.approx(9.0)
 
 
+@pytest.mark.parametrize(
+    ("clusters", "resolution", "reason"),
+    [
+        (
+            (6, 30),
+            4.0,
+            "no resolution from 1 to 4 makes 6 to 30 clusters, they make 2 to 4; at 4 it is 4: ask for another range, "
+            "or set a resolution by hand",
+        ),
+        (
+            (3, 3),
+            1.0,
+            "no resolution from 1 to 4 makes 3 clusters, they make 2 to 4; at 1 it is 2: ask for another range, or set "
+            "a resolution by hand",
+        ),
+    ],
+)
+def test_where_no_resolution_makes_a_number_that_is_wanted_the_reason_says_so(clusters, resolution, reason):
+    cut = scripted({1.0: HALVES, 2.0: HALVES, 4.0: QUARTERS})
+    found = resolution_profile(cut, [1.0, 2.0, 4.0], seed=0, clusters=clusters)
+    assert (found.resolution, found.clear, found.plateaus, found.reason) == (resolution, False, (), reason)
+
+
+def test_where_there_is_but_one_cluster_the_reason_says_so():
+    found = resolution_profile(scripted({1.0: [0] * 8, 2.0: [0] * 8}), [1.0, 2.0], seed=0)
+    assert found.reason == (
+        "no resolution from 1 to 2 makes 2 or more clusters, they make 1 to 1; at 1 it is 1: try other vectors, or set "
+        "a resolution by hand"
+    )
+
+
 def test_the_seed_suffices_and_matters():
     rows = np.random.default_rng(0).normal(size=(150, 9)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)

@@ -40,6 +40,7 @@ def test_past_the_limit_the_others_go_beside_their_nearest(monkeypatch):
     assert share_of_neighbours_alike(positions, labels) > 0.95
     assert np.array_equal(positions, project(vectors, seed=0, most=100, fitted=60))
     assert not np.array_equal(positions, project(vectors, seed=1, most=100, fitted=60))
+    assert np.isfinite(project(vectors, seed=2**40, most=100, fitted=60)).all()
     rows = np.sort(np.random.default_rng(0).choice(180, 60, replace=False))
     assert np.array_equal(positions[rows], project(vectors[rows], seed=0))
 

@@ -155,6 +155,17 @@ def test_the_page_tells_how_the_label_came_about_and_has_its_pictures(shelved, t
     assert "<td>V-measure</td>" in text
 
 
+def test_a_map_by_other_vectors_than_the_labels_own_says_that_the_grades_are_not_by_them(shelved, tmp_path):
+    index_features(shelved, Columns(("size", "weight"), (), "standard"))
+    said = (
+        "The grades above are by text, which the label was made on; the map, silhouettes and examples below it are by "
+    )
+    for on, there in (("features", True), ("text", False)):
+        found = report(shelved, "shelf", seed=0, on=on)
+        (page, *_) = write_page(tmp_path / on / "shelf.html", "Shelf", label_blocks(found))
+        assert (f"{said}{on}, as asked with --on." in page.read_text()) == there
+
+
 def test_the_line_says_what_was_found(shelved):
     found = report(shelved, "shelf", seed=0, truth="categories")
     v = found.grading.truth["v_measure"]

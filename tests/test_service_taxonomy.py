@@ -1,14 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from clustering.models import to_bytes
 from clustering.taxonomy import check_nested
 from indexer.indexing import index_products
 from indexer.products import Product
 from indexer.store import Condition
 from service.branches import dendrogram, lines, nodes, twigs
+from service.marking import model_file
 from service.names import names_of, rename
-from service.predicting import predict
-from service.taxonomy import Branch, TaxonomyOptions, level_labels, make_taxonomy, parent_label
+from service.predicting import model_of, predict
+from service.taxonomy import Branch, TaxonomyOptions, level_labels, made_on, make_taxonomy, parent_label
 
 TYPES = {
     "phones": ("nova", "orbit"),
@@ -100,7 +104,7 @@ def test_a_branch_is_clustered_anew_without_touching_the_others(shop, embedder):
     before = levels_of(shop)
     branch = int(before[0][0])
     title = "phones phonesa phonesb phones phonesa phonesb zed zeda zedb zed zeda"
-    more = [Product(f"phones-zed-{n}", title=f"{title} itemzed{n}") for n in range(18)]
+    more = [Product(f"phones-zed-{n}", title=f"{title} itemzed{n}") for n in range(12)]
     index_products([*products(), *more], shop, embedder)
     predict(shop, "taxonomy_1")
     make_taxonomy(shop, TaxonomyOptions(0, within=Branch(1, branch)))
@@ -112,7 +116,65 @@ def test_a_branch_is_clustered_anew_without_touching_the_others(shop, embedder):
     new = levels_of(shop, ids=[product.product_id for product in more])
     assert set(new[0].tolist()) == {branch}
     assert len(set(new[1].tolist())) == 1
-    assert new[1][0] not in before[1]
+    assert new[1][0] not in after[1]
+
+
+@pytest.fixture
+def pictured(shop):
+    """All products have a picture, here the vector of their text, but four lamps."""
+    taken = shop.take(vector="text")
+    pictures = dict(zip(taken.ids, taken.vectors, strict=True))
+    shop.set_vectors("image", {i: row for i, row in pictures.items() if i not in PLAIN}, {})
+    make_taxonomy(shop, TaxonomyOptions(0, fewest=2, most=2, on="image"))
+    return shop
+
+
+PLAIN = [f"lamps-desk-{n}" for n in range(4)]
+
+
+def test_a_branch_is_clustered_on_the_vectors_of_the_taxonomy_and_only_its_own_products_are_written(pictured):
+    before = levels_of(pictured)
+    ids = [product.product_id for product in products()]
+    branch = int(before[0][ids.index("phones-nova-0")])
+    gone = ["phones-nova-0", "chairs-office-0"]
+    pictured.set_vectors("image", {}, {}, without=gone)
+
+    make_taxonomy(pictured, TaxonomyOptions(0, within=Branch(1, branch)))
+
+    inside = before[0] == branch
+    after = levels_of(pictured)
+    assert (after[:, ~inside] == before[:, ~inside]).all()
+    assert {i for i, number in zip(ids, after[1], strict=True) if number < 0} == {*PLAIN, "phones-nova-0"}
+    run = pictured.records.runs()[-1]
+    assert (run.parameters["on"], run.state) == ("image", "done")
+    assert [model_of(pictured, label)[1]["on"] for label in level_labels(pictured)] == ["image", "image"]
+    assert len(dendrogram(pictured)[1]) == len(np.unique(after[1][after[1] >= 0]))
+
+
+def test_a_branch_on_other_vectors_than_the_taxonomy_is_refused(pictured):
+    with pytest.raises(ValueError) as refused:
+        make_taxonomy(pictured, TaxonomyOptions(0, on="text", within=Branch(1, 0)))
+    assert str(refused.value) == (
+        "the taxonomy was made on image, and so are its branches: leave --on and --weights away"
+    )
+
+
+def test_fused_vectors_keep_the_shares_the_taxonomy_was_made_with(pictured):
+    make_taxonomy(pictured, TaxonomyOptions(0, fewest=2, most=2, on="fused", weights={"text": 0.75}))
+    settings = pictured.records.settings()
+    pictured.records.save_settings(replace(settings, weights={"text": 0.1, "image": 0.9}))
+    make_taxonomy(pictured, TaxonomyOptions(0, within=Branch(1, int(levels_of(pictured)[0][0]))))
+    shares = {"text": 0.75, "image": 0.25}
+    assert made_on(pictured) == ("fused", shares)
+    assert pictured.records.runs()[-1].parameters["weights"] == shares
+    assert model_of(pictured, "taxonomy_2")[1]["weights"] == shares
+
+
+def test_a_level_that_is_called_like_a_field_is_refused(store, embedder):
+    index_products([replace(each, fields={"taxonomy_2": "x"}) for each in products(each=2)], store, embedder)
+    with pytest.raises(ValueError) as refused:
+        make_taxonomy(store, OPTIONS)
+    assert str(refused.value) == "'taxonomy_2' is a field of the products: index that column under another name"
 
 
 def test_there_must_be_a_level_below_the_branch(store, embedder):
@@ -142,8 +204,15 @@ def test_new_products_are_put_into_every_level(shop, embedder):
     make_taxonomy(shop, OPTIONS)
     new = [product.product_id for product in products(first=18, each=1)]
     index_products([*products(), *products(first=18, each=1)], shop, embedder)
-    for label in level_labels(shop):
-        assert predict(shop, label)["predicted"] == 8
+    for label in level_labels(shop):  # the coarser level's own model would put them elsewhere
+        kept = model_file(label)
+        model, about = model_of(shop, label)
+        turned = about | {"numbers": about["numbers"][::-1]}
+        shop.records.save_file(kept, to_bytes(model, about if label == "taxonomy_2" else turned))
+    said = []
+    assert predict(shop, "taxonomy_1", say=said.append)["predicted"] == 8
+    assert said == ["taxonomy_1, taxonomy_2: predicted together, so that they stay nested"]
+    assert predict(shop, "taxonomy_2") == {"predicted": 0, "noise": 0, "without_vector": 0}
     old = [i.rsplit("-", 1)[0] + "-0" for i in new]
     assert (levels_of(shop, ids=new) == levels_of(shop, ids=old)).all()
 
@@ -163,7 +232,7 @@ def test_the_tree_says_names_sizes_and_examples(shop):
 
 def test_the_dendrogram_joins_siblings_first(shop):
     make_taxonomy(shop, OPTIONS)
-    linkage, leaves = dendrogram(shop, "text")
+    linkage, leaves = dendrogram(shop)
     assert (linkage.shape, len(leaves)) == ((7, 4), 8)
     assert linkage[:4, 3].tolist() == [2, 2, 2, 2]
     assert linkage[-1, 3] == 8

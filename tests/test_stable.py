@@ -59,3 +59,8 @@ def test_renumbering_again_changes_nothing(rows):
     labels, previous = (np.array(column, dtype=np.int64) for column in zip(*rows, strict=True))
     kept = keep_numbers(labels, previous)
     assert keep_numbers(labels, kept).tolist() == kept.tolist()
+
+
+def test_a_new_cluster_gets_a_number_above_the_one_given():
+    assert keep_numbers(numbers(0, 0, 1), numbers(2, 2, -1), above=7).tolist() == [2, 2, 8]
+    assert keep_numbers(numbers(0, 1), numbers(9, -1), above=7).tolist() == [9, 10]

@@ -139,6 +139,33 @@ def test_labels_are_written_counted_and_usable_as_filters(filled):
     assert filled.hits(["P3", "P9"])["P3"].labels == {"identity": 1, "similarity": 7}
 
 
+def test_a_cluster_that_is_gone_is_counted_no_more(filled):
+    rows = dict.fromkeys(["P1", "P2", "P3", "C1", "C2"], 7)
+    write_labels(filled, similarity=rows)
+    assert filled.cluster_sizes("similarity") == [(7, 5)]
+    write_labels(filled, similarity=rows | dict.fromkeys(rows, 8))
+    assert filled.cluster_sizes("similarity") == [(8, 5)]
+
+
+def test_memberships_are_known_to_be_there_until_they_are_taken_away(filled):
+    rows, label = filled.take().ids, {"shelf": np.zeros(5, dtype=np.int64)}
+    filled.set_labels(rows, label, {})
+    assert not filled.has_memberships("shelf")
+    filled.set_labels(rows, label, {}, memberships={"shelf": np.array([0, *[np.nan] * 4], dtype=np.float32)})
+    assert filled.has_memberships("shelf")
+    filled.set_labels(rows, label, {}, memberships={"shelf": np.full(5, np.nan, dtype=np.float32)})
+    assert not filled.has_memberships("shelf")
+
+
+def test_a_file_that_is_deleted_is_gone(filled):
+    for content in (b"x" * 9_000_000, b"y"):  # of the longer one parts stay behind, which nobody sees
+        filled.records.save_file("model shelf", content)
+        assert filled.records.file("model shelf") == content
+    filled.records.delete_file("model shelf")
+    filled.records.delete_file("absent")
+    assert filled.records.file("model shelf") is None
+
+
 def test_only_labels_that_changed_are_written(filled):
     rows = filled.take().ids
     old = np.zeros(5, dtype=np.int64)
@@ -152,8 +179,10 @@ def test_only_labels_that_changed_are_written(filled):
 
 
 def test_a_label_that_was_never_written_is_named_with_the_next_step(filled):
-    with pytest.raises(LookupError, match=r"there is no label 'identity': run `assort cluster all` first"):
-        filled.cluster_sizes("identity")
+    with pytest.raises(LookupError) as refused:
+        filled.cluster_sizes("shelf")
+    makes = "`assort cluster shelf --method METHOD` or `assort cluster all` makes labels"
+    assert str(refused.value) == f"there is no label 'shelf': {makes}"
 
 
 def test_half_written_labels_are_shown_to_nobody(filled):

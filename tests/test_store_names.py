@@ -76,3 +76,14 @@ def test_ten_names_among_many_are_read_from_the_points_that_hold_them_alone(fill
     numbers = [int(number) for number in np.arange(10) * 37]
     assert filled.records.names("identity").read(numbers) == {number: f"Product {number}" for number in numbers}
     assert len(asked) == 2  # one for the names, one for those a person gave
+
+
+def test_names_that_are_deleted_are_gone_with_those_a_person_gave(filled):
+    names = filled.records.names("shelf")
+    names.delete()
+    names.save({0: "Cases", 3 * NAMES_A_POINT: "Cables"})
+    names.edit(4, "Mine")
+    assert names.highest_edited() == 4
+    names.delete()
+    assert names.read([0, 4, 3 * NAMES_A_POINT]) == names.edited() == {}
+    assert names.highest_edited() == -1

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from indexer.indexing import index_products
 from indexer.store import open_store
 from service.marking import finish
-from service.truth import Truth, truth_of, values_of
+from service.truth import Truth, classes, truth_of, values_of
 
 IDS = ["P1", "P2", "P3", "C1", "C2", "GONE"]
 
@@ -22,19 +23,35 @@ def store(tmp_path, shop, embedder):
 NO_STORE = None  # a file is read without looking into any
 
 
+def test_texts_are_numbered_without_each_taking_the_room_of_the_longest():
+    texts = ["b" * 10_000, *(f"a{n % 3}" for n in range(2000))]
+    tracemalloc.start()
+    names, numbers = classes(texts)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert names == ["a0", "a1", "a2", "b" * 10_000]
+    assert numbers.tolist() == [3, *(n % 3 for n in range(2000))]
+    assert peak < 1_000_000  # bytes
+
+
 def test_a_field_is_read_in_the_order_asked_for(store):
     assert truth_of(store, IDS, "brand") == Truth("brand", ["Nova", "Nova", "Nova", "Shell", "Hide, Co", None])
-    assert truth_of(store, IDS, "tone").values == [None, None, None, None, "warm", None]
-    assert truth_of(store, IDS, "year").values[4] == "2019.0"
+    assert dict(zip(store.take().ids, values_of(store, "tone"), strict=True)) == {
+        "P1": None, "P2": None, "P3": None, "C1": None, "C2": "warm"
+    }  # fmt: skip
 
 
 def test_categories_are_read_whole_or_by_their_first_levels(tmp_path, embedder, shop):
     deep = [replace(shop[0], categories=("Shop", "Phones", "Smart")), replace(shop[1], categories=())]
     with open_store(str(tmp_path / "deep"), create=True) as store:
         index_products(deep, store, embedder)
-        read = {field: truth_of(store, ["P1", "P2"], field).values for field in ("categories", "categories:1")}
-        assert read == {"categories": ["Shop > Phones > Smart", None], "categories:1": ["Shop", None]}
-        assert truth_of(store, ["P1"], "categories:2").values == ["Shop > Phones"]
+        taken = store.take().ids
+        read = {
+            field: [dict(zip(taken, values_of(store, field), strict=True))[i] for i in ("P1", "P2")]
+            for field in ("categories", "categories:1", "categories:2")
+        }
+        assert read == {"categories": ["Shop > Phones > Smart", None], "categories:1": ["Shop", None],
+                        "categories:2": ["Shop > Phones", None]}  # fmt: skip
 
 
 def test_another_label_is_a_truth_too_its_noise_unknown(store):
@@ -46,7 +63,7 @@ def test_another_label_is_a_truth_too_its_noise_unknown(store):
 
 
 def test_what_is_no_field_names_those_there_are(store):
-    for field in ("colour", "categories:0", "categories:x", "brand:1", "absent.csv"):
+    for field in ("colour", "categories:0", "categories:x", "brand:1"):
         with pytest.raises(LookupError) as refused:
             truth_of(store, IDS, field)
         there = "year, tone, brand, categories, source"
@@ -73,9 +90,9 @@ def test_a_file_tells_the_truth_by_its_columns(tmp_path, name):
 
 def test_another_column_is_named_behind_the_path(tmp_path):
     file = tmp_path / "truth.csv"
-    file.write_text("product_id,identity,kind\nP1,1,phone\n")
+    file.write_text("product_id,identity,kind\nP1,1,phone\nP2,2,case\n")
 
-    assert truth_of(NO_STORE, ["P1"], f"{file}:kind") == Truth("truth.csv:kind", ["phone"])
+    assert truth_of(NO_STORE, ["P1", "P2"], f"{file}:kind") == Truth("truth.csv:kind", ["phone", "case"])
     with pytest.raises(LookupError) as refused:
         truth_of(NO_STORE, ["P1"], f"{file}:colour")
     assert str(refused.value) == f"{file}: there is no column 'colour', only identity, kind"
@@ -112,9 +129,36 @@ def test_a_file_in_another_encoding_is_named(tmp_path):
     assert str(refused.value) == f"{file}: is not utf-8 text: save it as such"
 
 
-def test_a_truth_about_other_products_is_refused(tmp_path):
+def test_graded_labels_are_not_offered_as_a_truth(store):
+    for label in ("shelf", "aisle"):
+        store.set_labels(store.take().ids, {label: np.zeros(5, np.int64)}, {label: np.full(5, -2)})
+        finish(store, [label], "run")
+    with pytest.raises(LookupError) as refused:
+        truth_of(store, IDS, "colour", graded=["shelf"])
+    assert str(refused.value).endswith("'colour' to grade by, only year, tone, brand, categories, source, aisle")
+
+
+@pytest.mark.parametrize("asked", ["absent.csv", "absent.TSV:kind", "absent.jsonl", "absent.csv.gz", "folder/absent"])
+def test_a_file_that_is_not_there_is_said_to_be_none(store, asked):
+    with pytest.raises(LookupError) as refused:
+        truth_of(store, IDS, asked)
+    there = "year, tone, brand, categories, source"
+    assert str(refused.value) == f"there is no file '{asked}': check its path, or name a field: {there}"
+
+
+def test_a_truth_of_a_single_product_is_refused(store):
+    with pytest.raises(LookupError) as refused:
+        truth_of(store, IDS, "tone")
+    assert str(refused.value) == "'tone' tells of 1 of the 6 products here, grades need 2: name another --truth"
+
+
+@pytest.mark.parametrize(("line", "told"), [("X,a,b", "none"), ("P1,a,b", "1")])
+def test_a_truth_about_other_products_is_refused_with_the_columns_that_were_read(tmp_path, line, told):
     file = tmp_path / "a.csv"
-    file.write_text("product_id,label\nX,a\n")
+    file.write_text(f"sku,genre,more\n{line}\n")
     with pytest.raises(LookupError) as refused:
         truth_of(NO_STORE, IDS, str(file))
-    assert str(refused.value) == f"'{file}' tells of none of the 6 products here: name another --truth"
+    assert str(refused.value) == (
+        f"'{file}' tells of {told} of the 6 products here, grades need 2: column 'sku' was read as the product's id "
+        "and 'genre' as its class, call the id's column product_id, or name the class as FILE:COLUMN"
+    )

@@ -161,11 +161,36 @@ def test_a_giant_is_several_times_the_mean_and_a_singleton_is_alone(clustered):
 
     assert (found["even: giants"].found, found["even: giants"].verdict) == (0, "ok")
     assert found["shelf: giants"] == Check(
-        "shelf: giants", 1, 10, "look", ("0 (21)",), "at most 10% of the products, or 5 times the mean cluster"
+        "shelf: giants",
+        1,
+        10,
+        "look",
+        ("0 (21)",),
+        "at most 10% of the products, or 5 times the mean cluster, and at most 90% of those with the label",
     )
     alone = found["shelf: alone in their cluster"]
     assert (alone.found, alone.of, alone.verdict, alone.examples) == (9, 30, "look", tuple(ids[21:26]))
     assert found["even: alone in their cluster"].verdict == "ok"
+
+
+def test_nearly_all_in_one_cluster_is_a_giant_however_few_clusters_there_are(clustered):
+    ids = clustered.take().ids
+    write(clustered, "two", {i: int(row < 28) for row, i in enumerate(ids)})
+    write(clustered, "noisy", {i: 0 if row < 28 else -1 for row, i in enumerate(ids)})
+    write(clustered, "most", {i: int(row < 27) for row, i in enumerate(ids)})
+    write(clustered, "part", {i: int(row < 19) for row, i in enumerate(ids[:20])})
+    write(clustered, "one", dict.fromkeys(ids, 0))
+
+    found = verdicts(clustered)
+
+    giants = {name: found[f"{name}: giants"] for name in ("two", "noisy", "most", "part", "one")}
+    assert {name: (each.verdict, each.examples) for name, each in giants.items()} == {
+        "two": ("look", ("1 (28)",)),
+        "noisy": ("look", ("0 (28)",)),
+        "most": ("ok", ()),
+        "part": ("look", ("1 (19)",)),
+        "one": ("ok", ()),
+    }
 
 
 def test_titles_that_are_equal_but_for_case_and_marks_belong_into_one_cluster_of_identity(clustered, embedder):

@@ -1,5 +1,6 @@
 """A table of listens, sales or visits, several lines a product: they become one product and a row of counts each."""
 
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -70,7 +71,8 @@ def read_listens(
     from scipy.sparse import coo_array
 
     products, rows, columns = list[Product](), dict[str, int](), dict[str, int]()
-    rejected, cells, lines = list[Rejected](), list[tuple[float, int, int]](), 0
+    rejected, lines = list[Rejected](), 0
+    counts, places, kinds = array("d"), array("q"), array("q")  # 24 bytes a line: there may be tens of millions
     for record in _lines(catalogues, aggregate):
         lines += 1
         progress(1)
@@ -82,12 +84,14 @@ def read_listens(
         row = rows.setdefault(product.product_id, len(rows))
         if row == len(products):
             products.append(product)
-        cells.append((count, row, columns.setdefault(value, len(columns))))
+        counts.append(count)
+        places.append(row)
+        kinds.append(columns.setdefault(value, len(columns)))
     if not products:
         problem = f"no line says how often, the last was rejected as '{rejected[-1].reason}': correct --aggregate"
         raise CatalogueError(catalogues.paths[-1], problem)
-    counts, *places = map(np.array, zip(*cells, strict=True))
-    table = coo_array((counts.astype(np.float64), tuple(places)), shape=(len(rows), len(columns))).tocsr()
+    cells = (np.asarray(counts), (np.asarray(places), np.asarray(kinds)))
+    table = coo_array(cells, shape=(len(rows), len(columns))).tocsr()
     return Listens(products, list(columns), table, rejected, lines)
 
 

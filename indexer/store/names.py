@@ -60,6 +60,17 @@ class ClusterNames:
             edited[number] = name
         self._put("edited", 0, {_NAMES: {str(each): edited[each] for each in sorted(edited)}})
 
+    def highest_edited(self) -> int:
+        """Give the highest number that a person named, -1 for none: numbers of new clusters lie above it."""
+        return max(self.edited(), default=-1)
+
+    def delete(self) -> None:
+        """Forget all names, those a person gave too."""
+        points = [point for payload in self._payloads([self._id("points", 0)]) for point in payload[_POINTS]]
+        if self._engine.exists():
+            named = [self._id("names", point) for point in points]
+            self._engine.delete([*named, self._id("edited", 0), self._id("points", 0)])
+
     def _put(self, what: str, point: int, payload: dict[str, Any]) -> None:
         if not self._engine.exists():
             self._engine.create({}, ["none"])  # an engine wants at least one vector name; no name carries it

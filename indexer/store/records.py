@@ -136,16 +136,28 @@ class Records:
             parts.append(found[0].payload)
         return b"".join(base64.b64decode(part[_PART]) for part in parts)
 
+    def delete_file(self, name: str) -> None:
+        """Forget a file; one that was never kept is no error."""
+        part = 0
+        while self._engine.exists() and self._engine.retrieve([i := _record_id(f"file {name} {part}")], keys=()):
+            self._engine.delete([i])
+            part += 1
+
     def names(self, label: str) -> ClusterNames:
         """Give the names of a label's clusters, to read and to write."""
         return ClusterNames(self._engine, label)
 
     def take_over(self, others: "Records") -> None:
-        """Copy the runs, files and names of another collection; the settings stay as they are."""
+        """Make the runs, files and names those of another collection; the settings stay as they are."""
+        gone = {found.id for page in self._engine.scroll(keys=()) for found in page} if self._engine.exists() else set()
+        gone.discard(_record_id("settings"))
         for page in others._engine.scroll(keys=None):
             for found in page:  # one at a time: a part of a file may fill a request
+                gone.discard(found.id)
                 if found.id != _record_id("settings"):
                     self._engine.upsert([Point(found.id, {}, {}, found.payload)])
+        if gone:
+            self._engine.delete(sorted(gone))
 
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
         self._put(name, {_KEY: _plain(record)})

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .engine import Found, Payload
 from .payload import COMPLEMENTS, COMPLEMENTS_HASH, UNLABELLED, complements_hash, membership_key, point_id
+from .where import Condition
 
 T = TypeVar("T")
 PayloadFor = tuple[list[str], Payload]
@@ -57,6 +58,11 @@ def with_memberships(
     columns += [[None if p != p else round(p, 3) for p in column.tolist()] for column in memberships.values()]
     for product_id, *values in zip(ids, *columns, strict=True):
         yield [point_id(product_id)], dict(zip(keys, values, strict=True))
+
+
+def any_membership(label: str) -> Condition:
+    """Ask for the products that have a membership of a label's clusters."""
+    return Condition(membership_key(label), ">=", (0.0,))
 
 
 def first_results(

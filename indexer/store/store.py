@@ -13,7 +13,7 @@ from .engine import Engine, Found, Nearest, Payload, Point
 from .filters import fitted
 from .payload import COMPLEMENTS_HASH, FILTERS, INDEXED, LABELS, RECORD_HASH, SUPERSEDED, TEXT_HASH, kept_keys, point_id
 from .records import Records
-from .results import batches, changed_complements, changed_labels, first_results, with_memberships
+from .results import any_membership, batches, changed_complements, changed_labels, first_results, with_memberships
 from .rows import HIT_KEYS, Embedded, Hit, NewPoint, Stored, as_rows, check_lengths, hit_of, written
 from .where import Condition
 
@@ -85,7 +85,11 @@ class ProductStore:
         """
         self.check_label(label)
         facet = self._engine.facet(label, max(1, self.count()))
-        return [(int(value), count) for value, count in facet if int(value) >= 0]
+        return [(int(value), count) for value, count in facet if count and int(value) >= 0]  # Edge lists those gone too
+
+    def has_memberships(self, label: str) -> bool:
+        """Say whether products have memberships of a label's clusters, be it shown or not."""
+        return bool(self._engine.count([any_membership(label)]))
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -204,10 +208,7 @@ class ProductStore:
     def set_first_results(
         self, ids: Sequence[str], labels: Mapping[str, NDArray[np.int64]], complements: Iterable[tuple[int, str]]
     ) -> None:
-        """Write labels and complements where no run has written any; one write takes half the time of two.
-
-        The arguments are those of `first_results`, for any number of products.
-        """
+        """Write labels and complements, as `first_results` has them, where there are none: at once in half the time."""
         self._engine.create_indexes(dict.fromkeys(labels, "integer"))
         for some in batches(complements, _BATCH):
             self._engine.set_payloads(first_results(ids, labels, some))
@@ -352,8 +353,8 @@ class ProductStore:
             raise LookupError(f"label '{label}' is half written by a run cut short: run `assort cluster` again")
         if label not in self.label_names():
             known = ", ".join(self.label_names())
-            step = f"there are {known}" if known else "run `assort cluster all` first"
-            raise LookupError(f"there is no label '{label}': {step}")
+            makes = f"`assort cluster {label} --method METHOD` or `assort cluster all` makes labels"
+            raise LookupError(f"there is no label '{label}': {f'there are {known}' if known else makes}")
 
     # --- inside --------------------------------------------------------------------------------------------------
 

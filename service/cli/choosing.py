@@ -20,6 +20,7 @@ _SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_defau
 _OUT = click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Also write a page with charts here."
 )
+_RANGE = "From A to B, or just these, but not for leiden.  [default: 2:200; of leiden, any]"
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -33,9 +34,15 @@ def _range(ctx: click.Context, param: click.Parameter, value: str | None) -> Any
 
 
 @click.command("choose-k")
-@click.option("--method", type=click.Choice(_METHODS), default="kmeans", show_default=True, help="Whose number.")
+@click.option(
+    "--method",
+    type=click.Choice(_METHODS),
+    default="kmeans",
+    show_default=True,
+    help="Whose number; of agglomerative with Ward's linkage.",
+)
 @_ON
-@click.option("--range", "ks", callback=_range, metavar="A:B|A,B", help="From A to B, or just these.  [default: 2:200]")
+@click.option("--range", "ks", callback=_range, metavar="A:B|A,B", help=_RANGE)
 @click.option("--sample", type=click.IntRange(min=4), help="Most products looked at.  [default: as suits the method]")
 @_SEED
 @_OUT
@@ -61,6 +68,9 @@ def choose_k(
       assort choose-k --on image --range 5,35
       assort choose-k --method leiden --out reports
     """
+    if method == "leiden" and ks is not None and ks.closed:
+        ends = f"{ks.ks[0]}:{ks.ks[-1]}"
+        raise click.UsageError(f"Leiden takes a resolution, no number of clusters: ask for --range {ends}")
     say, bar = partial(note, quiet=quiet), partial(progress_bar, quiet=quiet)
     with opened(location, collection, quiet=quiet) as store:
         asked = {"on": on, "ks": ks, "sample": sample, "seed": seed, "say": say, "bar": bar}
@@ -107,7 +117,7 @@ def _tell(written: list[Path], say: Any) -> None:
 
 
 _SHOWN = ("name", "method", "seconds", "memory_mb", "clusters", "noise", "silhouette", "davies_bouldin",
-          "calinski_harabasz", "ari", "nmi", "v_measure", "b_cubed_f1", "purity", "failed")  # fmt: skip
+          "calinski_harabasz", "ari", "ami", "v_measure", "b_cubed_f1", "purity", "failed")  # fmt: skip
 
 
 @click.command()
@@ -159,6 +169,8 @@ def compare(
     else:
         print_table(table, [name for name in _SHOWN if _known(table, name)])
         say(comparison.MEASURED_HOW)
+    if not any(row.worked for row in found.rows):
+        raise click.ClickException(f"no method could do it: {found.rows[0].measured.reason}")
     if out is not None:
         _tell(comparison.write_comparison(found, out, seed=seed, title="Methods compared"), say)
 

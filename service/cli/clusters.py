@@ -7,8 +7,8 @@ from typing import Any, Literal
 import click
 
 from .. import lookup
-from .methods import LabelGroup, name_all
-from .options import max_memory_option, note, opened, print_json, progress_bar, store_options
+from .methods import LabelGroup
+from .options import max_memory_option, note, note_clusters, opened, print_json, progress_bar, store_options
 from .pictures import weights_option
 from .printing import print_table
 
@@ -72,7 +72,7 @@ _on = click.option(
 
 
 def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --seed, --leiden, --json, --max-memory and the store options."""
+    """Add --seed, --leiden, --names, --json, --max-memory and the store options."""
     command = click.option(
         "--leiden",
         type=click.Choice(["igraph", "leidenalg", "networkit"]),
@@ -81,6 +81,9 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Implementation; networkit is the fastest, cuts similarity only, and is not repeatable.",
     )(command)
     command = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+    command = click.option(
+        "--names/--no-names", default=True, show_default=True, help="Name clusters; `assort name LABEL` does it later."
+    )(command)
     seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Makes it repeatable.")
     return seed(max_memory_option(store_options(command)))
 
@@ -182,7 +185,6 @@ def _run(
             say=lambda text: note(text, quiet=quiet),
             bar=partial(progress_bar, quiet=quiet),
         )
-        name_all(store, [kind for kind in results if "clusters" in results[kind]], quiet=quiet)
     if as_json:
         print_json(results)
     else:
@@ -207,6 +209,8 @@ def labels(name: str | None, limit: int | None, as_json: bool, location: str, co
     most = None if as_json else 20
     with opened(location, collection, quiet=quiet) as store:
         rows = lookup.label_summary(store) if name is None else lookup.clusters(store, name, limit=limit or most)
+        total = 0 if name is None or as_json else len(store.cluster_sizes(name))
+    note_clusters(len(rows), total, quiet=quiet)
     if as_json:
         print_json(rows)
     elif rows:

@@ -117,9 +117,10 @@ def _print_group(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequenc
 
 
 @click.command()
+@click.option("--all", "everything", is_flag=True, help="Also list the checks that found nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @store_options
-def validate(as_json: bool, location: str, collection: str, quiet: bool) -> None:
+def validate(everything: bool, as_json: bool, location: str, collection: str, quiet: bool) -> None:
     """Check what a careful analyst would: vectors, labels, pictures and the record of the runs. Exit 1 when broken.
 
     `look` is for a person to judge: a supermarket has no cluster of 200 equal products, a bookshop may.
@@ -139,7 +140,11 @@ def validate(as_json: bool, location: str, collection: str, quiet: bool) -> None
     if as_json:
         print_json([check.as_dict() for check in checks])
     else:
-        print_table([check.as_dict() for check in checks], _CHECKS)
+        shown = [check for check in checks if everything or check.verdict != "ok"]
+        if shown:
+            print_table([check.as_dict() for check in shown], _CHECKS)
+        well = sum(check.verdict == "ok" for check in checks)
+        click.echo(f"{well} of {len(checks)} checks found nothing wrong{'' if everything else ': --all lists them'}")
     for check in checks:
         if check.verdict != "ok":
             note(f"{check.name}: {check.verdict}, for the rule is: {check.rule}", quiet=quiet or as_json)

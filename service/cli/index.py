@@ -22,7 +22,7 @@ from indexer.imaging import ImageSummary
 from indexer.indexing import DEFAULT_BATCH, IndexSummary, index_products
 from indexer.pipeline import Stages
 from indexer.products import Product, Rejected
-from indexer.store import ProductStore
+from indexer.store import ProductStore, membership_key
 
 from ..memory import MODEL_BYTES, check_indexing
 from .features import FeatureOptions, feature_options, feature_run, keeping_columns, listens_of, print_features
@@ -85,6 +85,7 @@ def index(
     if listens is None:
         _check_readable(catalogues)
     with opened(location, collection, create=True, quiet=quiet) as store, _rejects_file(rejects) as reject:
+        _check_fields(store, catalogues)
         model = settled_name(text_model, speed, store.records.settings().text_model, DEFAULT_MODEL)
         embed_pictures = _picture_run(store, catalogues, pictures, quiet=quiet)
         make_features = feature_run(store, features, listens, quiet=quiet)
@@ -128,6 +129,16 @@ def index(
         raise click.ClickException("every line was rejected: check the columns, for example with --map title=COLUMN")
     if not labelled:
         note("next: assort cluster all", quiet=quiet)
+
+
+def _check_fields(store: ProductStore, catalogues: Catalogues) -> None:
+    """Refuse a field that is called like a label or its memberships, before anything is embedded."""
+    asked = {*catalogues.options["mapping"], *catalogues.options["constants"]}
+    for label in (*store.label_names(), *store.unfinished_labels()):
+        for name in asked.intersection((label, membership_key(label))):
+            raise click.UsageError(
+                f"'{name}' belongs to the label '{label}' of this collection: call the field otherwise"
+            )
 
 
 def _check_readable(catalogues: Catalogues) -> None:

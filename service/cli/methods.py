@@ -1,13 +1,11 @@
 """`assort cluster NAME --method`, `assort predict` and `assort model`: labels by any method, and their models."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-
-from indexer.store import ProductStore
 
 from .options import note, opened, print_json, progress_bar, store_options
 from .pictures import weights_option
@@ -43,15 +41,6 @@ class LabelGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def name_all(store: ProductStore, labels: Iterable[str], *, quiet: bool) -> None:
-    """Name the clusters of labels that a run has written, each in a step of its own."""
-    from ..names import name_clusters
-
-    for label in labels:
-        with progress_bar(f"naming {label}", None, quiet=quiet):
-            name_clusters(store, label)
-
-
 def _labelled(label: str) -> click.Command:
     """Make the command of one label."""
     from ..methods import METHODS, NOISES
@@ -76,6 +65,7 @@ def _labelled(label: str) -> click.Command:
     text = (
         f"Cluster all products by any method, and write the result as the label {label}.\n\n"
         f"\b\nMethods:\n{methods}\n\n"
+        "`assort choose-k` says how many clusters to ask for, and of leiden which resolution.\n\n"
         f"\b\nExample:\n  assort cluster {label} --method hdbscan --set min_cluster_size=10"
     )
     return click.command(name=label, help=text)(store_options(command))
@@ -101,11 +91,16 @@ def _run(
     from ..methods import METHODS, MethodOptions, cluster_by
 
     given = {**({"k": k} if k is not None else {}), **pairs}
-    options = MethodOptions(method, seed, on, settings_of(METHODS[method], given), noise, weights)
+    try:
+        settings = settings_of(METHODS[method], given)
+    except ValueError as error:
+        if given.get("resolution") == "auto":
+            raise ValueError(f"{error}: `assort choose-k --method {method}` finds one") from None
+        raise
+    options = MethodOptions(method, seed, on, settings, noise, weights)
     bar = partial(progress_bar, quiet=quiet)
     with opened(location, collection, quiet=quiet) as store:
         found = cluster_by(store, label, options, say=lambda text: note(text, quiet=quiet), bar=bar)
-        name_all(store, [label], quiet=quiet)
     if as_json:
         print_json({label: found})
     else:
@@ -123,19 +118,27 @@ def predict(
 ) -> None:
     """Put new products into the clusters of the label NAME, by the model kept when it was made.
 
+    Where NAME is a level of the taxonomy, such as taxonomy_1, they are put into all levels, for these are nested.
+
     \b
     Example:
       assort index new-products.csv && assort predict shelf
     """
     from .. import predicting
+    from ..names import names_of
 
     with opened(location, collection, quiet=quiet) as store:
         if texts:
             found = predicting.predict_texts(store, label, texts)
-            rows = [{"text": t, "cluster": n, "membership": p} for t, (n, p) in zip(texts, found, strict=True)]
+            names = names_of(store, label, {number for number, _ in found})
+            rows = [
+                {"text": text, "cluster": number, "name": names.get(number, ""), "membership": sure}
+                for text, (number, sure) in zip(texts, found, strict=True)
+            ]
             print_json(rows) if as_json else print_table(rows, list(rows[0]))
             return
-        summary = predicting.predict(store, label, everything=everything, bar=partial(progress_bar, quiet=quiet))
+        say, bar = partial(note, quiet=quiet), partial(progress_bar, quiet=quiet)
+        summary = predicting.predict(store, label, everything=everything, say=say, bar=bar)
     if as_json:
         print_json(summary)
         return

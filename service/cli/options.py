@@ -130,6 +130,12 @@ def note(text: str, *, quiet: bool = False) -> None:
         click.echo(text, err=True)
 
 
+def note_clusters(shown: int, total: int, *, quiet: bool) -> None:
+    """Say how many clusters there are, where not all of them are shown."""
+    if shown < total:
+        note(f"{shown:,} of {total:,} clusters; --limit shows more", quiet=quiet)
+
+
 def print_json(value: Any) -> None:
     """Print a result as JSON."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..lookup import MAIN_LABELS, Answer
+from ..names import CELLS
 
 _NAME = 24  # characters of a cluster's name beside its number
 
@@ -31,7 +32,7 @@ def print_answers(answers: Sequence[Answer]) -> None:
     if not answers:
         click.echo("no product found")
         return
-    columns = ["product_id", "score", *MAIN_LABELS, "price", "brand", "title"]
+    columns = ["product_id", "score", *_labels(answers), "price", "brand", "title"]
     rows = []
     for answer in answers:
         row = answer.as_dict()
@@ -45,6 +46,13 @@ def print_answers(answers: Sequence[Answer]) -> None:
     if all(answer.hit.score is None for answer in answers):
         columns.remove("score")
     print_table(rows, columns)
+
+
+def _labels(answers: Sequence[Answer]) -> list[str]:
+    """Choose the labels to show: the main ones where there is any of them, and the others that a product has."""
+    found = {label for answer in answers for label in answer.hit.labels} - {CELLS}
+    main = MAIN_LABELS if found.intersection(MAIN_LABELS) else ()
+    return [*main, *sorted(found.difference(main))]
 
 
 def print_fields(fields: Mapping[str, Any], indent: str = "") -> None:

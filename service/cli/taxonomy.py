@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import note, opened, print_json, progress_bar, store_options
+from .options import note, note_clusters, opened, print_json, progress_bar, store_options
 from .pictures import weights_option
 from .printing import print_table
 
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 _FIGURES = ("label", "clusters", "largest", "singletons", "stability")
 
 
-def _levels(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
+def _levels(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
     """Read 3 or 2..5."""
+    if value is None:
+        return None
     found = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", value.strip())
     if not found or not 1 <= int(found[1]) <= int(found[2] or found[1]):
         raise click.BadParameter(f"'{value}' is neither a number of levels, such as 3, nor a range, such as 2..5")
@@ -40,10 +42,10 @@ def _branch(ctx: click.Context, param: click.Parameter, value: str | None) -> "B
 
 
 @click.command()
-@click.option("--levels", callback=_levels, default="2..5", show_default=True, metavar="N|N..N", help="How many.")
+@click.option("--levels", callback=_levels, metavar="N|N..N", help="How many.  [default: 2..5]")
 @click.option(
-    "--on", type=click.Choice(["text", "image", "features", "fused"]), default="text", show_default=True,
-    help="Which vectors.",
+    "--on", type=click.Choice(["text", "image", "features", "fused"]),
+    help="Which vectors.  [default: text; below a branch, those of the taxonomy]",
 )  # fmt: skip
 @click.option("--within", callback=_branch, metavar="taxonomy_N=CLUSTER", help="Cluster anew only below this one.")
 @click.option("--show", is_flag=True, help="Show the taxonomy there is; cluster nothing.")
@@ -69,10 +71,11 @@ def taxonomy(
     """
     from ..branches import twigs
 
+    _check(show=show, **asked)
     with opened(location, collection, quiet=quiet) as store:
         results = {} if show else _made(store, quiet=quiet, **asked)
         found = twigs(store)
-        written = _write(store, found, out, asked["on"]) if out else []
+        written = _write(store, found, out) if out else []
     if as_json:
         print_json({"levels": results, "tree": [asdict(twig) for twig in found], "files": [str(f) for f in written]})
     else:
@@ -80,23 +83,35 @@ def taxonomy(
         click.echo("".join(f"{file}\n" for file in written), nl=False)
 
 
-def _made(store: Any, *, levels: tuple[int, int], within: "Branch | None", quiet: bool, **asked: Any) -> dict[str, Any]:
+def _check(*, show: bool, **asked: Any) -> None:
+    """Refuse options that would be ignored."""
+    ways = [f"--{name}" for name in ("levels", "within", "on", "weights") if asked[name] is not None]
+    if show and ways:
+        raise click.UsageError(f"--show shows the whole taxonomy as it is: leave {' and '.join(ways)} away")
+    if asked["levels"] and asked["within"]:
+        raise click.UsageError("below a branch there are as many levels as before: leave --levels away")
+
+
+def _made(
+    store: Any, *, levels: tuple[int, int] | None, on: str | None, within: "Branch | None", quiet: bool, **asked: Any
+) -> dict[str, Any]:
     """Make the taxonomy."""
     from ..taxonomy import TaxonomyOptions, make_taxonomy
 
-    options = TaxonomyOptions(fewest=levels[0], most=levels[1], within=within, **asked)
+    fewest, most = levels or (2, 5)
+    options = TaxonomyOptions(fewest=fewest, most=most, on=on or "", within=within, **asked)
     say, bar = partial(note, quiet=quiet), partial(progress_bar, quiet=quiet)
     return make_taxonomy(store, options, say=say, bar=bar)
 
 
-def _write(store: Any, found: "list[Twig]", folder: Path, on: str) -> list[Path]:
+def _write(store: Any, found: "list[Twig]", folder: Path) -> list[Path]:
     """Write the page with the tree, and the dendrogram as a picture."""
     from ..branches import dendrogram, nodes
     from ..report.charts import dendrogram_chart
     from ..report.page import Chart, Text, write_page
     from ..report.tree import Tree
 
-    linkage, leaves = dendrogram(store, on)
+    linkage, leaves = dendrogram(store)
     about = f"{sum(twig.size for twig in found):,} products; each branch shows its size and some of its products."
     blocks: list[Any] = [Text(about), Tree(nodes(found))]
     if len(leaves) > 1:
@@ -150,6 +165,8 @@ def name(
         else:
             name_clusters(store, label)
         rows = named_clusters(store, label, limit=limit or (None if as_json else 20))
+        total = 0 if as_json else len(store.cluster_sizes(label))
+    note_clusters(len(rows), total, quiet=quiet)
     print_json(rows) if as_json else print_table(rows, ("cluster", "size", "name", "edited"))
 
 

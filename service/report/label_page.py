@@ -114,6 +114,11 @@ def _map(report: "LabelReport") -> Iterator[Block]:
     m, shown = len(report.labels), len(report.names)
     title = _of_products(report)
     yield Heading(f"Map by {report.on}")
+    if report.on != report.grading.on:
+        yield Text(
+            f"The grades above are by {report.grading.on}, which the label was made on; the map, silhouettes and "
+            f"examples below it are by {report.on}, as asked with --on."
+        )
     if m < report.mapped_of:
         yield Text(f"{m:,} of {report.mapped_of:,} products, drawn at random.", soft=True)
     chart = map_chart(report.positions, report.labels, names=report.names, title=title, sizes=_by_number(report))
@@ -246,10 +251,6 @@ def _by_number(report: "LabelReport") -> NDArray[np.int64]:
     sizes = np.zeros(max(report.sizes, default=-1) + 1, dtype=np.int64)
     sizes[list(report.sizes)] = list(report.sizes.values())
     return sizes
-
-
-def _examples(titles: Sequence[str]) -> str:
-    return " · ".join(cut(title, 70) for title in titles)
 
 
 def _of_products(report: "LabelReport") -> str:

@@ -4,13 +4,12 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from html import escape
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from .tree import Tree, tree_html
+from .tree import Tree, safe, tree_html
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -106,9 +105,9 @@ def write_page(path: Path, title: str, blocks: Iterable[Block]) -> list[Path]:
     body = "\n".join(_html(block, path.parent, ids, written) for block in blocks)
     path.write_text(
         "<!doctype html>\n"
-        f'<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{_safe(title)}</title>\n'
+        f'<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{safe(title)}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<style>\n{_asset('page.css')}</style>\n</head>\n<body>\n<main>\n<h1>{_safe(title)}</h1>\n{body}\n</main>\n"
+        f"<style>\n{_asset('page.css')}</style>\n</head>\n<body>\n<main>\n<h1>{safe(title)}</h1>\n{body}\n</main>\n"
         f"<script>\n{_asset('page.js')}</script>\n</body>\n</html>\n",
         encoding="utf-8",
     )
@@ -119,11 +118,11 @@ def _html(block: Block, folder: Path, ids: "count[int]", written: list[Path]) ->
     """Write one block; the figures that go beside the page are added to those written."""
     match block:
         case Heading(text, level):
-            return f"<h{level}>{_safe(text)}</h{level}>"
+            return f"<h{level}>{safe(text)}</h{level}>"
         case Text(text, soft):
-            return f"<p{' class=soft' if soft else ''}>{_safe(text)}</p>"
+            return f"<p{' class=soft' if soft else ''}>{safe(text)}</p>"
         case Figures(values):
-            parts = (f"<div><dt>{_safe(name)}</dt><dd>{_cell(value)}</dd></div>" for name, value in values.items())
+            parts = (f"<div><dt>{safe(name)}</dt><dd>{_cell(value)}</dd></div>" for name, value in values.items())
             return f"<dl class=figures>{''.join(parts)}</dl>"
         case Table():
             return _table(block, f"table-{next(ids)}")
@@ -145,7 +144,7 @@ def _chart(chart: Chart, folder: Path, written: list[Path]) -> str:
     width, height = (round(96 * inches) for inches in chart.figure.get_size_inches())
     data = base64.b64encode(content).decode()
     return (
-        f'<figure><img alt="{_safe(chart.alt)}" width="{width}" height="{height}" '
+        f'<figure><img alt="{safe(chart.alt)}" width="{width}" height="{height}" '
         f'src="data:image/png;base64,{data}"></figure>'
     )
 
@@ -153,16 +152,16 @@ def _chart(chart: Chart, folder: Path, written: list[Path]) -> str:
 def _table(table: Table, name: str) -> str:
     right = [all(not isinstance(row[i], str) for row in table.rows) for i in range(len(table.columns))]
     side = [" class=n" if numeric else "" for numeric in right]
-    head = "".join(f"<th scope=col{at}>{_safe(text)}</th>" for text, at in zip(table.columns, side, strict=True))
+    head = "".join(f"<th scope=col{at}>{safe(text)}</th>" for text, at in zip(table.columns, side, strict=True))
     rows = (
         "<tr>" + "".join(f"<td{at}>{_cell(value)}</td>" for value, at in zip(row, side, strict=True)) + "</tr>"
         for row in table.rows
     )
-    caption = f"<caption>{_safe(table.caption)}</caption>" if table.caption else ""
+    caption = f"<caption>{safe(table.caption)}</caption>" if table.caption else ""
     search = filter_field(name, "row") if len(table.rows) > _FILTERED else ""
     body = "\n".join(rows)
     return (
-        f'{search}<div class=wide tabindex=0 role=region aria-label="{_safe(table.caption or "table")}">'
+        f'{search}<div class=wide tabindex=0 role=region aria-label="{safe(table.caption or "table")}">'
         f"<table id={name}>{caption}<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>"
     )
 
@@ -177,15 +176,10 @@ def _cell(value: Cell) -> str:
     if value is None or value != value:  # NaN
         return "–"
     if isinstance(value, str):
-        return _safe(value)
+        return safe(value)
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.2f}" if abs(value) >= 10 else f"{value:.3f}"
-
-
-def _safe(text: str) -> str:
-    """Escape a text; a half of a letter that catalogues cut in two becomes a question mark."""
-    return escape(text.encode("utf-8", "replace").decode())
 
 
 @cache

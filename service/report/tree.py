@@ -49,14 +49,14 @@ def tree_html(tree: Tree, name: str) -> str:
 def _branch(node: Node, total: int, opened: int) -> str:
     """Write a branch; its bar shows its share of the level above."""
     share = 100 * node.size / total
-    note = f" <span class=soft>{_safe(node.note)}</span>" if node.note else ""
+    note = f" <span class=soft>{safe(node.note)}</span>" if node.note else ""
     head = (
-        f"<span class=name>{_safe(node.name)}</span>{note} <span class=size>{node.size:,}</span>"
+        f"<span class=name>{safe(node.name)}</span>{note} <span class=size>{node.size:,}</span>"
         f'<span class=bar aria-hidden=true><i style="width:{share:.1f}%"></i></span>'
     )
     inner = ""
     if node.examples:
-        inner += f"<ul class=examples>{''.join(f'<li>{_safe(title)}</li>' for title in node.examples)}</ul>"
+        inner += f"<ul class=examples>{''.join(f'<li>{safe(title)}</li>' for title in node.examples)}</ul>"
     if node.children:
         below = "".join(_branch(child, max(1, node.size), opened - 1) for child in node.children)
         inner += f"<ul>{below}</ul>"
@@ -65,5 +65,6 @@ def _branch(node: Node, total: int, opened: int) -> str:
     return f"<li><details{' open' if opened > 0 else ''}><summary>{head}</summary>{inner}</details></li>"
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """Escape a text; a half of a letter that catalogues cut in two becomes a question mark."""
     return escape(text.encode("utf-8", "replace").decode())
