@@ -71,8 +71,10 @@ def nested_levels(
         progress: Called with 1 after each cut that is tried.
 
     Raises:
-        ValueError: If all rows are identical, or they have too few scales.
+        ValueError: If there are fewer than 2 rows, all are identical, or they have too few scales.
     """
+    if len(vectors) < 2:
+        raise ValueError(f"levels need at least 2 products, got {len(vectors)}: index more")
     different, place = _different(vectors)
     rows = vectors[different]
     if len(rows) < 2:

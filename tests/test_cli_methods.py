@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -131,3 +132,23 @@ def test_a_wrong_ask_is_answered_with_what_to_do(run, arguments, code, message):
     done = run(*arguments)
     assert done.exit_code == code
     assert message in done.stderr
+
+
+@pytest.mark.parametrize("command", ["cluster shelf --method kmeans --k 2", "choose-k", "taxonomy", "compare kmeans"])
+@pytest.mark.parametrize(
+    ("titles", "message"),
+    [
+        (["a lamp"], r"at least \d (rows|products)"),
+        (["a lamp"] * 9, r"identical|the same vector"),
+        ([], "holds no products"),
+    ],
+)
+def test_what_cannot_be_grouped_is_said(run, tmp_path, command, titles, message):
+    lines = [{"asin": f"L{n}", "title": title} for n, title in enumerate(titles)] or [{"asin": "L0", "title": "a lamp"}]
+    (tmp_path / "odd.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert run("index", "odd.jsonl", "--collection", "odd").exit_code == 0
+    if not titles:
+        assert run("delete", "L0", "--collection", "odd").exit_code == 0
+    done = run(*command.split(), "--collection", "odd")
+    assert done.exit_code == 1
+    assert re.search(message, done.stderr.splitlines()[-1]), done.stderr
