@@ -24,8 +24,9 @@ import numpy as np
 import pandas as pd
 from benchmark_images_baselines import baselines
 from benchmark_images_fused import fashion_fused, logos
-from benchmark_images_table import markdown, missed, setup
+from benchmark_images_table import DISTRIBUTIONS, markdown, missed
 from benchmark_quality_cases import Case
+from benchmark_setup import setup
 from numpy.typing import NDArray
 from PIL import Image
 from threadpoolctl import threadpool_limits
@@ -148,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     bench = Bench(asked.data, asked.seed, say)
     cases = [case for name in asked.only or CASES for case in CASES[name](bench)]
-    made_with = setup(asked.seed)
+    made_with = setup(asked.seed, DISTRIBUTIONS)
     if not asked.only:
         asked.table.write_text(markdown(cases, made_with), encoding="utf-8")
         say(f"wrote {asked.table}")

@@ -1,15 +1,12 @@
 """The committed page: each figure of pictures with its target, whether it is met, and the baselines beside it."""
 
-import platform
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 
 from benchmark_quality_cases import Case
 from benchmark_quality_table import Target, shown
 from benchmark_quality_table import missed as missed_of
-from benchmark_setup import processor, versions
 
-_DISTRIBUTIONS = ("assort", "faiss-cpu", "numpy", "pillow", "scikit-learn", "scipy", "torch", "transformers")
+DISTRIBUTIONS = ("assort", "faiss-cpu", "numpy", "pillow", "scikit-learn", "scipy", "torch", "transformers")
 
 TARGETS: Mapping[tuple[str, str], Target] = {
     ("fashion_words", "articleType"): Target(0.82),
@@ -17,17 +14,6 @@ TARGETS: Mapping[tuple[str, str], Target] = {
     ("fashion_words", "pictures/s, one thread"): Target(100),
     ("fashion_fused", "above the better one alone"): Target(0.001),
 }
-
-
-def setup(seed: int) -> dict[str, str]:
-    """Say what the figures were made with."""
-    return {
-        "date": date.today().isoformat(),
-        "cpu": processor(),
-        "python": platform.python_version(),
-        "seed": str(seed),
-        **versions(_DISTRIBUTIONS),
-    }
 
 
 def missed(cases: Sequence[Case]) -> list[str]:

@@ -25,9 +25,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmark_methods_table import markdown, missed, setup
+from benchmark_methods_table import DISTRIBUTIONS, markdown, missed
 from benchmark_methods_taxonomy import taxonomies
 from benchmark_quality_cases import Case
+from benchmark_setup import setup
 from numpy.typing import NDArray
 
 from indexer.store import open_store
@@ -263,7 +264,7 @@ def main() -> None:
         new = {case.name for case in cases}
         known = json.loads(asked.known.read_text(encoding="utf-8"))["cases"]
         cases = [Case(**case) for case in known if case["name"] not in new] + cases
-    made_with = setup(asked.seed)
+    made_with = setup(asked.seed, DISTRIBUTIONS)
     print(json.dumps({"setup": made_with, "cases": [asdict(case) for case in cases]}, indent=2))
     asked.page.write_text(markdown(cases, made_with), encoding="utf-8")
     for name in missed(cases):

@@ -1,16 +1,13 @@
 """The committed page: every method's figures on real catalogues, with targets and whether they are met."""
 
-import platform
 from collections.abc import Mapping, Sequence
-from datetime import date
 
 from benchmark_images_table import case_table
 from benchmark_quality_cases import Case
 from benchmark_quality_table import Target
 from benchmark_quality_table import missed as missed_of
-from benchmark_setup import processor, versions
 
-_DISTRIBUTIONS = (
+DISTRIBUTIONS = (
     "assort", "evoc", "faiss-cpu", "hdbscan", "igraph", "numpy", "scikit-learn", "scipy", "torch", "umap-learn",
 )  # fmt: skip
 
@@ -21,17 +18,6 @@ TARGETS: Mapping[tuple[str, str], Target] = {
     ("fashion_taxonomy", "least lead over BERTopic"): Target(0),
     ("toys_taxonomy", "least lead over BERTopic"): Target(0),
 }
-
-
-def setup(seed: int) -> dict[str, str]:
-    """Say what the figures were made with."""
-    return {
-        "date": date.today().isoformat(),
-        "cpu": processor(),
-        "python": platform.python_version(),
-        "seed": str(seed),
-        **versions(_DISTRIBUTIONS),
-    }
 
 
 def missed(cases: Sequence[Case]) -> list[str]:

@@ -3,6 +3,7 @@
 import platform
 import re
 from collections.abc import Iterable
+from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -24,3 +25,9 @@ def versions(distributions: Iterable[str]) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def setup(seed: int, distributions: Iterable[str]) -> dict[str, str]:
+    """Say when, on what and with which of these packages figures were made."""
+    made_with = {"date": date.today().isoformat(), "cpu": processor(), "python": platform.python_version()}
+    return {**made_with, "seed": str(seed), **versions(distributions)}
