@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .exact import exact_search
+
 CELL = 180
 """Rows a cell holds on average: few enough to pass over what is far, enough for a product of matrices to be fast."""
 
@@ -170,27 +172,6 @@ def filed(base: NDArray[np.float32], *, seed: int) -> InvertedFile:
     _, reach = exact_search(centres, centres, min(REACH, len(centres)))
     starts = np.concatenate([[0], np.cumsum(np.bincount(homes, minlength=len(centres)))])
     return InvertedFile(base, coarse, groups, centres, reach, np.argsort(homes, kind="stable"), starts)
-
-
-def exact_search(
-    queries: NDArray[np.float32], base: NDArray[np.float32], k: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Compare each query with every row of `base`.
-
-    Args:
-        queries: float32 (q, dim).
-        base: float32 (n, dim).
-        k: Answers a query, between 1 and n.
-
-    Returns:
-        Inner products float32 (q, k), largest first, and rows int64 (q, k).
-    """
-    import faiss
-
-    found: tuple[NDArray[np.float32], NDArray[np.int64]] = faiss.knn(
-        np.ascontiguousarray(queries), np.ascontiguousarray(base), k, metric=faiss.METRIC_INNER_PRODUCT
-    )
-    return found
 
 
 def _centres(rows: NDArray[np.float32], k: int, seed: int) -> NDArray[np.float32]:

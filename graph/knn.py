@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from .edges import Edges, from_matrix
-from .inverted import exact_search, filed
+from .exact import exact_search, on_gpu
+from .inverted import filed
 
 EXACT_UP_TO = 20_000
 """Rows up to which every pair is compared: that takes seconds, and misses nothing."""
@@ -24,9 +25,10 @@ def knn(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Find the k most similar other rows of every row.
 
-    Compares every pair up to `exact_up_to` rows, or if recall is 1. Above, compares each row with those of the cells
-    nearby, as many cells as the recall asked for takes (`InvertedFile`). `knn_recall` tells what that misses. The same
-    vectors give the same neighbours, which a graph index built by several threads would not.
+    Compares every pair up to `exact_up_to` rows, if recall is 1, or where a GPU does so in a minute or two. Otherwise
+    compares each row with those of the cells nearby, as many cells as the recall asked for takes (`InvertedFile`).
+    `knn_recall` tells what that misses. The same vectors give the same neighbours, which a graph index built by several
+    threads would not.
 
     Args:
         vectors: float32 (n, dim), rows of length 1.
@@ -174,6 +176,6 @@ def _search(
     """Find the nearest of `base`, exactly or through an inverted file: cosines and rows, -1 where fewer were found."""
     if not 0 < recall <= 1:
         raise ValueError(f"recall must be above 0 and at most 1, got {recall}")
-    if len(base) <= exact_up_to or recall == 1:
+    if len(base) <= exact_up_to or recall == 1 or on_gpu(len(queries), len(base)):
         return exact_search(queries, base, k)
     return filed(base, seed=_SEED).search(queries, k, recall=recall)

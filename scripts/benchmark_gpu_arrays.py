@@ -174,8 +174,20 @@ def graph_stage(bench: Bench, rows: int, dim: int) -> Iterator[Row]:
             precision="fp32",
             cost=exact_knn(rows, dim, NEIGHBOURS, itemsize=4),
         )[0]
+        yield our_row(bench, vectors, size)
     if neighbours := found or in_full:
         yield leiden_row(bench, *(each.cpu().numpy() for each in neighbours))
+
+
+def our_row(bench: Bench, vectors: Tensor, size: str) -> Row:
+    """Time this project's nearest neighbours, from and to host memory: exact where Faiss sees a GPU."""
+    from graph.knn import knn
+
+    def figures(found: tuple[NDArray[np.int64], NDArray[np.float32]], _: float) -> dict[str, Figure]:
+        return {"recall": recall(vectors, torch.from_numpy(found[0]).to(vectors.device))}
+
+    on_host = vectors.cpu().numpy()
+    return bench.measure("kNN, graph.knn", size, partial(knn, on_host, NEIGHBOURS), figures=figures)[0]
 
 
 def knn_row(

@@ -14,8 +14,8 @@ from benchmark_gpu_costs import INT64, Cost, copy, gemm
 Result = TypeVar("Result")
 Figure = float | str
 
-LONG_S = 60.0
-"""A stage that has taken this long is not repeated further."""
+LONG_S = 20.0
+"""A stage that has taken this long is not repeated further: a card is often lent by the minute."""
 
 OUT_OF_MEMORY = "not run: out of memory"
 
@@ -54,7 +54,7 @@ class Bench:
 
     Args:
         device: "cuda" or "cpu".
-        repeats: Timed runs of a stage, at least 1; fewer once they have taken a minute together.
+        repeats: Timed runs of a stage, at least 1; fewer once they have taken `LONG_S` together.
         say: Called with each row when it is done.
     """
 

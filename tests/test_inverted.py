@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from graph import inverted
-from graph.inverted import exact_search, filed
+from graph.exact import exact_search
+from graph.inverted import filed
 
 
 def clustered(n: int, seed: int) -> np.ndarray:
@@ -39,7 +40,7 @@ def test_blocks_are_searched_apart_and_put_together(monkeypatch):
     monkeypatch.setattr(inverted, "BLOCK", 700)
     parts = filed(base, seed=0).search(base, 5, recall=0.9)
     assert (whole[1] == parts[1]).all()
-    assert (whole[0] == parts[0]).all()
+    np.testing.assert_allclose(whole[0], parts[0], atol=1e-6)  # a product of other matrices may round otherwise
 
 
 def test_more_recall_is_asked_for_and_more_is_found():
