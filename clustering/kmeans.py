@@ -1,4 +1,4 @@
-"""Group rows around centroids: k-means by Faiss, on the GPU when it finds one.
+"""Group rows around centroids: k-means by Faiss, on the GPU when it finds one and there is work enough for it.
 
 Rows of length 1 are grouped by direction, all others by distance (`lloyd`). For directions, comparing n rows with k
 centroids is what k-means spends its time on, so it is done once or twice and not every round: Faiss finds a start from
@@ -29,7 +29,7 @@ OFFERS = 5  # rows in a cell for identity: a handful of offers of one product
 TRAINING = 64  # rows of a sample for each centroid
 START = 5  # rounds of Lloyd's algorithm before the rest is left to polishing
 STARTS = 10  # of which the best goes on
-EFFORT = 10**7  # rows times clusters beyond which there is one start, from rows drawn at random
+EFFORT = 10**7  # rows times clusters beyond which there is one start, from rows drawn at random, and a GPU worth while
 
 
 def identity_k(n: int) -> tuple[int, str]:
@@ -81,7 +81,7 @@ def kmeans(
     if not 1 <= k <= n:
         raise ValueError(f"k must be between 1 and {n} for {n} vectors, got {k}")
     check_values(vectors)
-    spherical, gpu, done = of_length_one(vectors), _gpus() > 0, in_rows(progress, n)
+    spherical, gpu, done = of_length_one(vectors), n * k > EFFORT and _gpus() > 0, in_rows(progress, n)
     group = _by_direction if spherical else lloyd
     labels, centroids, inertia = group(vectors, k, seed=seed, iterations=iterations, gpu=gpu, progress=done)
     done(1)
@@ -182,7 +182,8 @@ def _two_levels(vectors: FloatArray, k: int, *, seed: int, gpu: bool, progress: 
         for rows, share in zip(np.split(order, np.cumsum(sizes)[:-1]), _shares(sizes, k), strict=True):
             if len(rows) == 0:
                 continue
-            labels[rows] = used + _lloyd(vectors[rows], int(share), seed=seed, iterations=START, gpu=gpu)
+            worth = gpu and len(rows) * int(share) > EFFORT
+            labels[rows] = used + _lloyd(vectors[rows], int(share), seed=seed, iterations=START, gpu=worth)
             used += int(share)
             placed += len(rows)
             progress(placed / len(vectors))

@@ -17,6 +17,14 @@ DIMS = {"clip": 24, "siglip": 32, "siglip2": 32, "dinov2": 32, "dinov2_with_regi
 WITH_TEXTS = ["clip", "siglip", "siglip2"]
 
 
+@pytest.fixture(autouse=True)
+def on_the_processor(monkeypatch):
+    """A GPU computes in half precision: what is exact to 1e-4 is so on the processor."""
+    import torch
+
+    monkeypatch.setattr(image, "fastest_device", lambda: ("cpu", torch.float32))
+
+
 def copied(folder, target, *, without=""):
     for file in folder.iterdir():
         if not without or not file.name.startswith(without):
@@ -151,6 +159,19 @@ def test_vectors_do_not_depend_on_the_batch_and_keep_their_order(checkpoints, pi
     monkeypatch.setitem(image._BATCH, "cpu", 1)
     assert embedder.batch_size == 1
     np.testing.assert_allclose(embedder.embed(pictures * 3), whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", DIMS)
+def test_a_gpu_gives_the_processors_vectors_but_for_half_precision(checkpoints, pictures, monkeypatch, architecture):
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("there is no GPU here")
+    exact = ImageEmbedder(str(checkpoints[architecture])).embed(pictures)
+    monkeypatch.undo()
+    assert image.fastest_device() == ("cuda", torch.float16)
+    vectors = ImageEmbedder(str(checkpoints[architecture])).embed(pictures)
+    np.testing.assert_allclose(vectors, exact, atol=2e-3)
 
 
 def test_half_precision_stays_near(checkpoints, pictures, monkeypatch):

@@ -159,12 +159,14 @@ def test_a_gpu_is_used_where_faiss_finds_one_and_gives_clusters_as_good(monkeypa
         moved.append(index)
         return index
 
-    on_cpu = kmeans(vectors, 30, seed=3)
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
     monkeypatch.setattr(faiss.extra_wrappers, "get_num_gpus", lambda: 1)
     monkeypatch.setattr(faiss, "index_cpu_to_all_gpus", to_gpus)
     monkeypatch.setattr(module, "ONE_LEVEL_GPU", one_level)
 
+    on_cpu = kmeans(vectors, 30, seed=3)
+    assert not moved  # for so few rows it is not worth while
+    monkeypatch.setattr(module, "EFFORT", 1000)
     found = kmeans(vectors, 30, seed=3)
 
     assert moved
