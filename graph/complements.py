@@ -7,7 +7,6 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from .edges import check_rows
 from .evidence import Evidence, only_columns
@@ -175,6 +174,8 @@ class ComplementRanker:
             int64 (n,), the reverse Cuthill-McKee order (Cuthill and McKee, "Reducing the bandwidth of sparse symmetric
             matrices", ACM National Conference 1969), without the products linked to everything.
         """
+        from scipy.sparse.csgraph import reverse_cuthill_mckee  # which loads scipy's linear algebra: a second
+
         found: NDArray[np.int64] = reverse_cuthill_mckee(self._by_telling, symmetric_mode=True).astype(np.int64)
         return found
 

@@ -1,5 +1,7 @@
 """Every pair of rows compared: nothing is missed. On the GPU when Faiss finds one."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,7 +41,7 @@ def exact_search(
     metric = faiss.METRIC_INNER_PRODUCT
     found: tuple[NDArray[np.float32], NDArray[np.int64]]
     if on_gpu(len(queries), len(base)):
-        limits = {"vectorsMemoryLimit": TILE, "queriesMemoryLimit": TILE}
+        limits: dict[str, Any] = {"vectorsMemoryLimit": TILE, "queriesMemoryLimit": TILE}
         found = faiss.knn_gpu(faiss.StandardGpuResources(), queries, base, k, metric=metric, **limits)
     else:
         found = faiss.knn(queries, base, k, metric=metric)

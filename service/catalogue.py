@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clustering.pictures import Pictures
@@ -75,7 +73,7 @@ def take_catalogue(store: ProductStore, progress: Done = lambda done: None, *, m
         for name, reader in links.items():
             reader.add([payload.get(name, ()) for payload in payloads])
         progress(len(page))
-    rows = pa.array(ids, pa.string())
+    rows = _arrow(ids)
     return Catalogue(
         ids,
         np.asarray(block.block(), dtype=np.float32),
@@ -109,7 +107,7 @@ class _LinkReader:
     def add(self, lists: Sequence[Sequence[str]]) -> None:
         """Note what the next products list."""
         self._lengths.extend(map(len, lists))
-        self._listed.append(pa.array([product_id for listed in lists for product_id in listed], pa.string()))
+        self._listed.append(_arrow([product_id for listed in lists for product_id in listed]))
 
     def links(self, ids: Any) -> Links:
         """Give the links between rows, without those to products that have no row.
@@ -117,12 +115,21 @@ class _LinkReader:
         Args:
             ids: The products of the rows, as an Arrow array.
         """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         lengths = np.frombuffer(self._lengths, dtype=np.int64)
         source = np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
         found = pc.index_in(pa.chunked_array(self._listed, pa.string()), value_set=ids)
         target = pc.fill_null(found, -1).to_numpy().astype(np.int64)
         known = (target >= 0) & (target != source)
         return Links(source[known], target[known])
+
+
+def _arrow(texts: Sequence[str]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(texts, pa.string())
 
 
 def _numbered(sources: Sequence[str]) -> Rows | None:

@@ -14,7 +14,7 @@ from indexer.products import Product
 from indexer.sample import write_sample
 from indexer.store import open_store
 from service.describe import info
-from service.lookup import export
+from service.export import export
 
 SCRIPT = Path(__file__).parent / "data" / "killed_run.py"
 

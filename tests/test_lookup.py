@@ -5,7 +5,8 @@ import pytest
 from indexer.indexing import index_products
 from indexer.products import Product
 from service import marking
-from service.lookup import clusters, export, show
+from service.export import export
+from service.lookup import clusters, show
 
 IDS = ["P1", "P2", "P3", "C1", "C2"]
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from .. import export as exports
 from .. import lookup
 from ..describe import info as describe
 from ..push import push as copy_store
@@ -71,7 +72,7 @@ def export(file: Path, location: str, collection: str, quiet: bool) -> None:
       assort export clusters.csv
     """
     with opened(location, collection, quiet=quiet) as store:
-        click.echo(f"{lookup.export(store, file):,} products written to {file}")
+        click.echo(f"{exports.export(store, file):,} products written to {file}")
 
 
 @click.command()
