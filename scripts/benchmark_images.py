@@ -151,7 +151,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cases = [case for name in asked.only or CASES for case in CASES[name](bench)]
     made_with = setup(asked.seed, DISTRIBUTIONS)
     if not asked.only:
-        asked.table.write_text(markdown(cases, made_with), encoding="utf-8")
+        notes = asked.notes.read_text(encoding="utf-8") if asked.notes.exists() else ""
+        asked.table.write_text(markdown(cases, made_with) + notes, encoding="utf-8")
         say(f"wrote {asked.table}")
     figures = json.dumps({"setup": made_with, "cases": [asdict(case) for case in cases]}, indent=2)
     if asked.json:
@@ -171,6 +172,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of what is learned (default 0)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, not to stdout")
     parser.add_argument("--table", type=Path, metavar="FILE", default=ROOT / "docs" / "images.md", help="the page")
+    parser.add_argument("--notes", type=Path, default=ROOT / "docs" / "images_notes.md", help="text that ends the page")
     return parser
 
 
