@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .images import BadPicture, PictureSource
+from .images import KEPT, BadPicture, PictureSource
 from .images.crop import Crop
+from .images.kept import digest
 from .images.viewing import view
 from .products import Rejected
 from .store import FIELDS, IMAGE_HASH, PICTURE, PICTURE_BOX, PICTURE_HASH, Payload, ProductStore, new_run
@@ -73,7 +74,7 @@ class _Ready:
             never embedded and cannot be used; `broken` are embedded and can no longer be used; `withdrawn` are embedded
             and no longer to be.
         product_id: Whose it is.
-        origin: The file, or the address that gave none.
+        origin: The file; of one that cannot be used, what the catalogue calls it.
         digest: Fingerprint of its bytes and what is made of them.
         picture: As the model is to see it.
         known: What is to be known of it beside its file and fingerprint.
@@ -201,16 +202,18 @@ def _read(product: Payload, found: Path | BadPicture, source: PictureSource, mad
     """Read one picture, unless it is the one that is known; where a file is no picture, the product's next one."""
     product_id, known = product["product_id"], product.get(IMAGE_HASH, "")
     if isinstance(found, BadPicture):
-        return _Ready("refused", product_id, next(iter(product.get("image_urls", ())), ""), reason=str(found))
+        named = found.named or next(iter(product.get("image_urls", ())), "")
+        return _Ready("refused", product_id, named, reason=str(found))
     origin = str(found)
     try:
         content = found.read_bytes()
     except OSError as error:
         if further := _next_of(product, found, source):  # thrown away just now, for another product that lists it too
             return _read(product, further, source, made_with, crop_by)
-        return _Ready("refused", product_id, origin, reason=f"the file cannot be read ({error.strerror or error})")
-    digest = hashlib.blake2b(content + made_with.encode(), digest_size=12).hexdigest()
-    if digest == known:
+        reason = f"the file cannot be read ({error.strerror or error})"
+        return _Ready("refused", product_id, _named(product, found), reason=reason)
+    seen_as = hashlib.blake2b(content + made_with.encode(), digest_size=12).hexdigest()
+    if seen_as == known:
         return _Ready("unchanged" if product.get(PICTURE) == origin else "moved", product_id, origin)
     try:
         picture, perceptual, box = view(content, crop_by)
@@ -218,9 +221,18 @@ def _read(product: Payload, found: Path | BadPicture, source: PictureSource, mad
         source.refuse(found, error)
         if isinstance(further := _next_of(product, found, source), Path):
             return _read(product, further, source, made_with, crop_by)
-        return _Ready("broken" if known else "refused", product_id, origin, reason=str(error))
+        return _Ready("broken" if known else "refused", product_id, _named(product, found), reason=str(error))
     seen: Payload = {PICTURE_HASH: f"{perceptual:016x}", PICTURE_BOX: list(box or ())}
-    return _Ready("new", product_id, origin, digest, picture, seen)
+    return _Ready("new", product_id, origin, seen_as, picture, seen)
+
+
+def _named(product: Payload, found: Path) -> str:
+    """Say what the catalogue calls a picture: its address, where the file is a cached one; else the file."""
+    listed: Sequence[str] = product.get("image_urls", ())
+    for name in listed:
+        if found.name in (digest(name.encode("utf-8", "surrogatepass")), name.removeprefix(KEPT)):
+            return name
+    return str(found)
 
 
 def _next_of(product: Payload, found: Path, source: PictureSource) -> Path | BadPicture | None:

@@ -148,9 +148,10 @@ def tuned(store: ProductStore, field: str, *, seed: int) -> tuple[list[Graded], 
             products have a value.
     """
     grades = grade(store, store.take().ids, values_of(store, field), seed=seed)
-    if len({each.agreement for each in grades}) == 1:
+    least, most = min(each.agreement for each in grades), max(each.agreement for each in grades)
+    if most == least:
         raise LookupError(
-            f"field '{field}' tells no weights apart (nearest products agree in {grades[0].agreement:.2f}): "
+            f"field '{field}' tells no weights apart (nearest products agree in {least:.2f}): "
             "name a --truth that several products have in common"
         )
     best = max(grades, key=lambda g: (round(g.agreement, 4), -abs(g.text - g.image)))

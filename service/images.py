@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,10 +15,12 @@ from PIL import Image
 
 from indexer.embedders.cache import cache_folder
 from indexer.embedders.image import DEFAULT_IMAGE_MODEL, ImageEmbedder
+from indexer.embedders.models import fingerprint
 from indexer.embedders.vision import check_there, describe
 from indexer.embedders.visual_words import VisualWords, fit_visual_words
 from indexer.images import BadPicture, Downloads, FirstOf, FromFolder, FromUrls, Kept, PictureSource
 from indexer.images.crop import Crop
+from indexer.images.segment import check_sam
 from indexer.images.viewing import view
 from indexer.imaging import IMAGE, ImageSummary, PictureEmbedder, check_images_fit, index_images
 from indexer.products import Rejected
@@ -87,6 +90,7 @@ def add_pictures(
     except LookupError as error:
         embedder = _NotLearned(error)  # there is not one usable picture: the run says of each why
         say(str(error))
+    _note_weights(store, embedder.name)
     with bar("embedding pictures", store.count()) as done:
         return index_images(store, source, embedder, crop_by=crop_by, on_rejected=on_rejected, progress=done)
 
@@ -125,8 +129,9 @@ def image_embedder(
     first = next(pictures, None)
     if first is None:
         raise LookupError(
-            f"collection '{store.name}' has no usable picture to learn visual words from: {_NEXT}, "
-            "whose files are called <product id>.jpg, or as --image-column says"
+            f"collection '{store.name}' has no usable picture to learn visual words from: --images download takes "
+            "them from the addresses that products list, --images FOLDER looks for <product id>.jpg there, or for the "
+            "files that --image-column names"
         )
     say("learning visual words from the catalogue's own pictures")
     words = fit_visual_words(chain([first], pictures), seed=seed)
@@ -157,13 +162,41 @@ def settled_model(store: ProductStore, model: str | None, crop_by: str) -> str:
         ModelUnavailable: If it is not here and cannot be fetched, or of no known architecture.
     """
     before = store.records.settings().image_model
-    asked = model or before or DEFAULT_IMAGE_MODEL
+    asked = _located(model) if model else before or DEFAULT_IMAGE_MODEL
     if asked == VISUAL_WORDS and before.startswith(VISUAL_WORDS):
         asked = before
     check_images_fit(store, model=asked, crop_by=crop_by)
+    first = IMAGE not in store.dims()
     if not asked.startswith(VISUAL_WORDS):
-        (describe if IMAGE in store.dims() else check_there)(asked)
+        (check_there if first else describe)(asked)
+        if not first:
+            _check_weights(store, asked)
+    if first and crop_by == "sam":
+        check_sam()
     return asked
+
+
+def _located(model: str) -> str:
+    """Name a model folder so that it is found from any other folder, too; a model of the hub keeps its name."""
+    return str(Path(model).resolve()) if Path(model).is_dir() else model
+
+
+def _check_weights(store: ProductStore, model: str) -> None:
+    """Check that a folder still holds the model that the collection's pictures were embedded with."""
+    before = store.records.settings().image_weights
+    if before and Path(model).is_dir() and (now := fingerprint(Path(model))) != before:
+        raise ValueError(
+            f"model folder '{model}' holds other files than when the pictures of collection '{store.name}' were "
+            f"embedded (fingerprint {before}, now {now}): put the former ones back, or index into another --collection"
+        )
+
+
+def _note_weights(store: ProductStore, model: str) -> None:
+    """Remember which files a model folder held, before the first picture is embedded with it."""
+    settings = store.records.settings()
+    weights = fingerprint(Path(model)) if Path(model).is_dir() else ""
+    if IMAGE not in store.dims() and settings.image_weights != weights:
+        store.records.save_settings(replace(settings, image_weights=weights))
 
 
 def _pictures(store: ProductStore, source: PictureSource, crop_by: Crop) -> Iterator[Image.Image]:
@@ -219,6 +252,8 @@ def words_vector(store: ProductStore, text: str, *, say: Say = lambda text: None
         ValueError: If its image model knows no words.
     """
     _check_pictures(store)
+    if not text.strip():
+        raise ValueError('the text to search for is empty: write a few words, for example "red shoe"')
     embedder = _own_embedder(store, say)
     if not isinstance(embedder, ImageEmbedder) or not embedder.shares_text:
         raise ValueError(

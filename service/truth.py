@@ -97,7 +97,10 @@ def values_of(store: ProductStore, field: str, *, graded: Sequence[str] = ()) ->
     offered = ", ".join((*own, *_FIELDS, *(label for label in labels if label not in graded)))
     if _like_file(field):
         raise LookupError(f"there is no file '{field}': check its path, or name a field: {offered}")
-    raise LookupError(f"there is no field '{field}' to grade by, only {offered}")
+    raise LookupError(
+        f"there is no field '{field}' to grade by, only {offered}: `assort index SOURCE --map {field}=COLUMN` keeps a "
+        "column of the catalogue"
+    )
 
 
 def classes(texts: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:

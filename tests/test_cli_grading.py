@@ -106,7 +106,8 @@ def test_pictures_without_a_truth_are_wrong_usage(run, tmp_path):
         (["genre"], "there is no label 'genre': there are identity_cell, identity, similarity, complementary"),
         (
             ["--truth", "colour"],
-            "there is no field 'colour' to grade by, only brand, categories, source\n",
+            "there is no field 'colour' to grade by, only brand, categories, source: `assort index SOURCE --map "
+            "colour=COLUMN` keeps a column of the catalogue\n",
         ),
     ],
 )

@@ -101,7 +101,8 @@ def test_a_role_shows_products_without_a_vector_only_where_nothing_else_is_left(
 def test_roles_stop_where_the_page_is_full():
     names = [f"kind {row}" for row in range(8)]
     chosen = choosing.roles(on_a_circle(*range(8)), names, 5)
-    assert [part.heading for part in chosen] == [f"kind {row} · 1" for row in range(5)]
+    shown = [f"kind {row} · 1" for row in range(4)]
+    assert [part.heading for part in chosen] == [*shown, "kind 4 · 1; and 3 of other kinds"]
 
 
 # Letters
@@ -470,12 +471,15 @@ def test_the_command_draws_and_says_what(shop, tmp_path):
     done = command("similarity", "--store", shop, "--out", out)
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout == (
-        f"3 pages in {out}, all clusters on {out / 'similarity-sheet.png'}: 4 pictures; "
-        "drawn without one: no picture 2\n"
+        f"3 pages in {out}, together on {out / 'similarity-sheet.png'}: 4 pictures; drawn without one: no picture 2\n"
     )
+    pages = {file.name for file in out.iterdir()}
+    done = command("similarity", "--store", shop, "--out", out, "--clusters", "0")
+    assert done.stdout.startswith(f"1 page in {out}, together on {out / 'similarity-chosen.png'}: ")
+    assert {file.name for file in out.iterdir()} == {*pages, "similarity-chosen.png"}
     done = command("complementary", "--store", shop, "--out", out, "--json", "--clusters", "0")
     assert json.loads(done.stdout) == {
-        "folder": str(out), "grids": 1, "sheets": [str(out / "complementary-sheet.png")], "pictures": 4,
+        "folder": str(out), "grids": 1, "sheets": [str(out / "complementary-chosen.png")], "pictures": 4,
         "missing": {"no picture": 1},
     }  # fmt: skip
     done = command("similarity", "--store", shop, "--out", out, "--limit", "1")

@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -182,9 +183,12 @@ def test_a_picture_that_cannot_be_used_is_named(catalogue, folder, clip):
 def test_where_no_picture_is_usable_the_run_says_of_each_why(catalogue, folder):
     for product_id in COLOURS:
         (folder / f"{product_id}.png").write_text("not a picture")
-    made = assort("index", catalogue, "--images", folder, "--image-model", "visual-words", "--json")["images"]
-    assert made["rejected"] == {"no picture, but text/plain": 4, "empty file": 1}
-    assert made["embedded"] == 0
+    said = assort("index", catalogue, "--images", folder, "--image-model", "visual-words", code=1)
+    assert "rejected, no picture, but text/plain: 4\n  rejected, empty file: 1\n" in said
+    assert said.endswith(
+        "Error: the products are in the store, but none of their pictures: 5 were rejected, 1 products name none. In "
+        f"'{folder}' they are looked for as <product id>.jpg, or as --image-column says\n"
+    )
     assert "no pictures" in assort("search", "--image", folder / "A.png", code=1)
 
 
@@ -230,3 +234,60 @@ def test_own_fields_and_the_picture_are_exported(folder, clip, tmp_path):
         assert table.loc["A", ["picture", "tone", "size"]].tolist() == [str(folder / "A.png"), "r", 0.0]
         assert table["size"].tolist() == list(range(6))
         assert table["fields.similarity_cluster"].tolist() == [f"x{i}" for i in "ABCDEF"]
+
+
+def test_a_model_folder_goes_by_its_place_and_is_refused_once_it_holds_another_model(
+    catalogue, folder, clip, tmp_path, monkeypatch
+):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mine").symlink_to(clip, target_is_directory=True)
+    assort("index", catalogue, "--images", folder, "--image-model", "models/mine")
+    monkeypatch.chdir(folder)
+    store = ["--store", tmp_path / "store"]
+    assert assort("search", "red", "--by", "image", "--json", *store)
+    painted("green").save(folder / "F.png")
+    again = [tmp_path / catalogue, "--images", folder, "--rejects", tmp_path / "rejects"]
+    made = assort("index", *again, "--image-model", clip, "--json", *store)["images"]
+    assert (made["embedded"], made["unchanged"]) == (1, 4)
+    weights = next(Path(clip).glob("*.safetensors"))
+    kept = weights.read_bytes()
+    try:
+        weights.write_bytes(kept[:-4] + b"\0\0\0\0")
+        said = assort("index", *again, *store, code=1)
+        assert "holds other files than when the pictures of collection 'products' were embedded" in said
+        assert "put the former ones back, or index into another --collection" in said
+    finally:
+        weights.write_bytes(kept)
+
+
+def test_a_model_without_its_weights_is_told_before_texts_are_embedded(catalogue, folder, clip, embedder, tmp_path):
+    (tmp_path / "bare").mkdir()
+    for file in Path(clip).iterdir():
+        if file.suffix != ".safetensors":
+            (tmp_path / "bare" / file.name).write_bytes(file.read_bytes())
+    said = assort("index", catalogue, "--images", folder, "--image-model", tmp_path / "bare", code=1)
+    assert "does not load" in said
+    assert embedder.embedded == []
+
+
+def test_rejects_call_a_picture_what_the_catalogue_calls_it(folder, clip, tmp_path):
+    (folder / "deep").mkdir()
+    painted("red").save(folder / "deep" / "one.jpg")
+    (tmp_path / "named.jsonl").write_text(
+        "\n".join(
+            json.dumps({"product_id": i, "title": f"shirt {i}", "file": file})
+            for i, file in {"1": "one.jpg", "2": "two.jpg", "3": "ONE.JPG", "4": "../x.jpg"}.items()
+        )
+    )
+    options = ["--images", folder, "--image-column", "file", "--image-model", clip, "--rejects", tmp_path / "rejects"]
+    made = assort("index", "named.jsonl", *options, "--json")["images"]
+    assert (made["embedded"], made["rejected"]) == (2, {"no such file": 1, "path leads out of the folder": 1})
+    told = [json.loads(line) for line in (tmp_path / "rejects").read_text().splitlines()]
+    assert {each["text"]: each["file"] for each in told} == {"product_id 2": "two.jpg", "product_id 4": "../x.jpg"}
+
+
+def test_what_cannot_be_meant_is_wrong_usage(catalogue, folder, clip):
+    assort("index", catalogue, "--images", folder, "--image-model", clip)
+    assert "the text to search for is empty" in assort("search", " ", "--by", "image", code=1)
+    assert "gives text twice" in assort("similar", "A", "--by", "fused", "--weights", "text=1,text=2", code=2)
+    assert "leave --images none away" in assort("index", folder, "--format", "images", "--images", "none", code=2)

@@ -67,7 +67,8 @@ def test_what_is_no_field_names_those_there_are(store):
         with pytest.raises(LookupError) as refused:
             truth_of(store, IDS, field)
         there = "year, tone, brand, categories, source"
-        assert str(refused.value) == f"there is no field '{field}' to grade by, only {there}"
+        kept = f"`assort index SOURCE --map {field}=COLUMN` keeps a column of the catalogue"
+        assert str(refused.value) == f"there is no field '{field}' to grade by, only {there}: {kept}"
 
 
 ROWS = [{"product_id": "P1", "label": "a"}, {"product_id": "P2", "label": "b"}, {"product_id": "X", "label": "c"}]
@@ -135,7 +136,9 @@ def test_graded_labels_are_not_offered_as_a_truth(store):
         finish(store, [label], "run")
     with pytest.raises(LookupError) as refused:
         truth_of(store, IDS, "colour", graded=["shelf"])
-    assert str(refused.value).endswith("'colour' to grade by, only year, tone, brand, categories, source, aisle")
+    assert str(refused.value).startswith(
+        "there is no field 'colour' to grade by, only year, tone, brand, categories, source, aisle: "
+    )
 
 
 @pytest.mark.parametrize("asked", ["absent.csv", "absent.TSV:kind", "absent.jsonl", "absent.csv.gz", "folder/absent"])

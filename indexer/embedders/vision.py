@@ -160,15 +160,16 @@ def describe(model: str) -> ImageModel:
 
 
 def check_there(model: str) -> None:
-    """Check that a model is on this machine or to be had, by its configuration, which is soon read or fetched.
+    """Check that a model is on this machine or to be had, and whole, by loading it.
 
     Args:
         model: Name on the Hugging Face hub, or a folder.
 
     Raises:
-        ModelUnavailable: If it is not to be had, or of an architecture that is not in the table.
+        ModelUnavailable: If it is not to be had, lacks files, or is of an architecture that is not in the table.
     """
     find_model(model, _described, way_out=WAY_OUT)
+    find_model(model, picture_side, way_out=WAY_OUT)
 
 
 def _described(model: str, *, fetch: bool) -> ImageModel:

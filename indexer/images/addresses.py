@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 import httpcore
 import httpx
 
-from .pixels import BadPicture
+from .pixels import NOT_PUBLIC, BadPicture
 
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
 
@@ -62,7 +62,7 @@ def resolve(host: str, port: int, *, private: bool) -> list[str]:
     addresses = list(dict.fromkeys(str(where[0]) for *_, where in found))
     allowed = [address for address in addresses if private or is_public(ip_address(address.partition("%")[0]))]
     if not allowed:
-        raise BadPicture("address is not public")
+        raise BadPicture(NOT_PUBLIC)
     return allowed
 
 

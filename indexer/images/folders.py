@@ -69,8 +69,11 @@ class Pictures:
         """
         place = self._below(path)
         if place is None:
-            return BadPicture("path leads out of the folder")
-        return _existing(place) or self.called(path) or BadPicture("no such file")
+            return BadPicture("path leads out of the folder", named=path)
+        found = _existing(place) or self.called(path)
+        if found is None and is_picture(path):  # in a sub-folder, or spelled with other letters
+            found = self.called(without_ending(path))
+        return found or BadPicture("no such file", named=path)
 
     def _below(self, path: str) -> Path | None:
         """Say where a path leads; None when it leads out of the folder.

@@ -25,8 +25,21 @@ _DAMAGE = (OSError, SyntaxError, ValueError, RuntimeError, EOFError, struct.erro
 _one_at_a_time = threading.Lock()
 
 
+NOT_PUBLIC = "address is not public"
+"""Why a picture inside the own network is not fetched."""
+
+
 class BadPicture(ValueError):
-    """Say in a few words why there is no usable picture, in the same words for every picture of its kind."""
+    """Say in a few words why there is no usable picture, in the same words for every picture of its kind.
+
+    Args:
+        reason: These words.
+        named: What the catalogue calls the picture, where that is known.
+    """
+
+    def __init__(self, reason: str, *, named: str = "") -> None:
+        super().__init__(reason)
+        self.named = named
 
 
 def read_picture(content: bytes | Path, *, most_pixels: int = MOST_PIXELS) -> Image.Image:

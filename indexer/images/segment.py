@@ -75,6 +75,15 @@ def _agreed(masks: NDArray[np.bool_], qualities: NDArray[np.float32]) -> int:
     return int(np.argmax(likeness @ qualities * qualities))
 
 
+def check_sam(model: str = SAM) -> None:
+    """Load the model, so that it is known beforehand whether it is here.
+
+    Raises:
+        ModelUnavailable: If it is not, and cannot be fetched.
+    """
+    _loaded(model)
+
+
 @lru_cache(maxsize=1)
 def _loaded(model: str) -> tuple[Any, Any]:
     from ..embedders.models import find_model

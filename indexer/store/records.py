@@ -30,6 +30,7 @@ class Settings:
         labels: Label name -> id of the last run that wrote it whole.
         unfinished: Labels being written; found so later, the run that wrote them was cut short.
         image_model: Name of the model behind the vector `image`; empty before the first picture.
+        image_weights: Fingerprint of that model's files where it is a folder; its name tells of no other.
         crop: How pictures were cropped before they were embedded.
         weights: Kind of vector -> its share when they are fused; empty where nobody has chosen any.
         feature_model: Name of what made the vector `features`; empty before the first.
@@ -41,6 +42,7 @@ class Settings:
     labels: Mapping[str, str] = field(default_factory=dict)
     unfinished: tuple[str, ...] = ()
     image_model: str = ""
+    image_weights: str = ""
     crop: str = ""
     weights: Mapping[str, float] = field(default_factory=dict)
     feature_model: str = ""

@@ -24,7 +24,11 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> l
 @click.command()
 @click.argument("label", metavar="NAME")
 @click.option(
-    "--per-cluster", type=click.IntRange(5, 25), default=15, show_default=True, help="Products on a cluster's page."
+    "--per-cluster",
+    type=click.IntRange(5, 25),
+    default=15,
+    show_default=True,
+    help="Products on a cluster's page, beside a row of those without a picture.",
 )
 @click.option("--clusters", callback=_numbers, metavar="N,N,...", help="Only these.  [default: the largest]")
 @click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True, help="How many of the largest.")
@@ -78,6 +82,7 @@ def grids(
             label=label,
             names=shown.names,
             per_cluster=per_cluster,
+            chosen=bool(clusters),
             face=Typeface(font),
             progress=progress,
         )
@@ -94,7 +99,8 @@ def _told(drawn: "GridSummary") -> str:
     lacking = ", ".join(f"{reason} {count:,}" for reason, count in sorted(drawn.missing.items()))
     without = f"; drawn without one: {lacking}" if lacking else ""
     sheets = ", ".join(str(sheet) for sheet in drawn.sheets)
-    return f"{drawn.grids:,} pages in {drawn.folder}, all clusters on {sheets}: {drawn.pictures:,} pictures{without}"
+    pages = f"{drawn.grids:,} page{'' if drawn.grids == 1 else 's'} in {drawn.folder}"
+    return f"{pages}, together on {sheets}: {drawn.pictures:,} pictures{without}"
 
 
 COMMANDS = (grids,)

@@ -18,6 +18,7 @@ from indexer.embedders.text import DEFAULT_MODEL, TextEmbedder
 from indexer.embedders.tiers import Speed, settled_name
 from indexer.images import FirstOf
 from indexer.images.crop import Crop
+from indexer.images.pixels import NOT_PUBLIC
 from indexer.imaging import ImageSummary
 from indexer.indexing import DEFAULT_BATCH, IndexSummary, index_products
 from indexer.pipeline import Stages
@@ -127,6 +128,8 @@ def index(
         raise click.ClickException(f"{summary.failure}{kept}{_not_read(summary.unread)}")
     if summary.read and summary.rejected.total() == summary.read:
         raise click.ClickException("every line was rejected: check the columns, for example with --map title=COLUMN")
+    if images and not images.embedded + images.unchanged:
+        raise click.ClickException(_no_picture(pictures, images))
     if not labelled:
         note("next: assort cluster all", quiet=quiet)
 
@@ -163,7 +166,9 @@ def _picture_run(
 ) -> Callable[..., ImageSummary] | None:
     """Prepare to embed the products' pictures, where any were asked for; what cannot be is told before texts are."""
     of_folder = catalogues.options["format"] == "images"
-    if asked.where == "none" and not of_folder:
+    if of_folder and asked.where == "none":
+        raise click.UsageError("--format images is for pictures: leave --images none away, or the format")
+    if asked.where in (None, "none") and not of_folder:
         if asked.model or asked.crop or asked.private:
             raise click.UsageError("--image-model, --crop and --allow-private are for --images download or a folder")
         return None
@@ -171,7 +176,7 @@ def _picture_run(
 
     crop_by = asked.crop or cast(Crop, store.records.settings().crop or "none")
     model = settled_model(store, asked.model, crop_by)
-    places = [str(path) for path in catalogues.paths] if of_folder and asked.where == "none" else [asked.where]
+    places = [asked.where] if asked.where else [str(path) for path in catalogues.paths]
     column = IMAGE_FILE if asked.column else ""
     source = FirstOf([picture_source(place, column=column, private=asked.private) for place in places])
     return partial(
@@ -183,6 +188,18 @@ def _picture_run(
         say=partial(note, quiet=quiet),
         bar=partial(progress_bar, quiet=quiet),
     )
+
+
+def _no_picture(asked: PictureOptions, images: ImageSummary) -> str:
+    """Say what may help where no picture at all could be used."""
+    said = f"the products are in the store, but none of their pictures: {images.rejected.total():,} were rejected"
+    said += f", {images.without:,} products name none"
+    if NOT_PUBLIC in images.rejected:
+        return f"{said}. --allow-private downloads from your own network, too"
+    if asked.where == "download":
+        return f"{said}. The column with addresses, or bytes, is named by --map image_urls=COLUMN"
+    by = f"as column '{asked.column}' says" if asked.column else "as <product id>.jpg, or as --image-column says"
+    return f"{said}. In '{asked.where}' they are looked for {by}" if asked.where else said
 
 
 def _not_read(unread: Sequence[Path | str]) -> str:

@@ -20,14 +20,14 @@ class PictureOptions:
     """How `index` was asked to treat pictures.
 
     Args:
-        where: `none`, `download`, or a folder.
+        where: `none`, `download`, or a folder; None where nothing was said.
         model: Name or folder of the image model; None for the collection's own, else the default.
         crop: How pictures are cropped; None for as before.
         column: Column that names each product's file in the folder; empty for `<id>.jpg` and the like.
         private: Whether addresses inside the own network may be fetched from.
     """
 
-    where: str
+    where: str | None
     model: str | None
     crop: Crop | None
     column: str
@@ -38,11 +38,9 @@ _OPTIONS = (
     click.option(
         "--images",
         "where",
-        default="none",
-        show_default=True,
         metavar="download|FOLDER|none",
         help="Where pictures come from: what the catalogue holds, URLs or bytes, or a folder of <id>.jpg files. "
-        "A picture that came from there and is gone is forgotten.",
+        "A picture that came from there and is gone is forgotten.  [default: none]",
     ),
     click.option("--image-column", "column", default="", metavar="COLUMN", help="Names each product's file in FOLDER."),
     click.option(
@@ -63,19 +61,21 @@ IMAGE_FILE = "image_file"
 """The field that --image-column is kept as."""
 
 
-def kept_pictures(where: str) -> Path | None:
+def kept_pictures(where: str | None) -> Path | None:
     """Say where pictures that a catalogue holds as bytes are kept while it is read; None when none are wanted."""
-    return None if where == "none" else cache_folder() / "pictures"
+    return None if where in (None, "none") else cache_folder() / "pictures"
 
 
 def picture_options(command: Command) -> Command:
     """Add --images and what belongs to it; the command gets `pictures`."""
 
     @wraps(command)
-    def described(where: str, model: str | None, crop: str | None, column: str, private: bool, **others: Any) -> Any:
-        if where not in ("none", "download") and not Path(where).is_dir():
+    def described(
+        where: str | None, model: str | None, crop: str | None, column: str, private: bool, **others: Any
+    ) -> Any:
+        if where not in (None, "none", "download") and not Path(where).is_dir():
             raise click.BadParameter(f"'{where}' is neither download, none nor a folder", param_hint="--images")
-        if column and where in ("none", "download"):
+        if column and where in (None, "none", "download"):
             raise click.UsageError("--image-column names files in a folder: give --images FOLDER")
         return command(pictures=PictureOptions(where, model, cast(Crop | None, crop), column, private), **others)
 
@@ -91,8 +91,11 @@ def weights(ctx: click.Context, param: click.Parameter, value: str | None) -> di
     found: dict[str, float] = {}
     for pair in value.split(","):
         name, _, number = pair.partition("=")
+        name = name.strip()
+        if name in found:
+            raise click.BadParameter(f"'{value}' gives {name} twice")
         try:
-            found[name.strip()] = float(number)
+            found[name] = float(number)
         except ValueError:
             raise click.BadParameter(f"'{pair}' is not KIND=NUMBER, for example text=0.5,image=0.5") from None
     return found
@@ -104,6 +107,10 @@ weights_option = click.option(
     metavar="text=N,image=N",
     help="How much text and picture count when fused.  [default: what tune-fusion chose, else alike]",
 )
+
+
+HARDLY = 0.02
+"""Difference in agreement between the best and the worst weights below which the best may be chance."""
 
 
 @click.command("tune-fusion")
@@ -124,6 +131,9 @@ def tune_fusion(truth: str, seed: int, as_json: bool, location: str, collection:
         print_json({"grades": [grade._asdict() for grade in grades], "chosen": best._asdict()})
         return
     print_table([{name: round(value, 4) for name, value in each._asdict().items()} for each in grades], best._fields)
+    least = min(grade.agreement for grade in grades)
+    if best.agreement - least < HARDLY:
+        note(f"'{truth}' hardly tells weights apart: {least:.3f} to {best.agreement:.3f}", quiet=quiet)
     note(f"text {best.text:.2f}, image {best.image:.2f} is the default from now on", quiet=quiet)
 
 

@@ -114,7 +114,7 @@ def source_options(command: Command) -> Command:
         options: dict[str, Any] = {
             "format": format_, "mapping": mapping, "separator": separator, "header": not no_header,
             "list_separator": list_separator, "encoding": encoding, "constants": constants, "limit": limit,
-            "pictures": kept_pictures(others.get("where", "none")),
+            "pictures": kept_pictures(others.get("where")),
         }  # fmt: skip
         catalogues = Catalogues(sources, options)  # a wrong path or option is told at once
         return command(catalogues=catalogues, text_fields=text_fields, **others)

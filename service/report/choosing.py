@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,13 +59,17 @@ def roles(vectors: NDArray[np.float32], names: Sequence[str], count: int) -> lis
     Args:
         vectors: float32 (m, dim), rows of length 1, NaN where a product has none.
         names: m roles.
-        count: How many products to choose; a fifth of them a role, so that five roles or more are seen.
+        count: How many products to choose; a fifth of them a role, so that five roles or more are seen. The last
+            heading counts those of the roles left out.
     """
     each, left = max(1, count // ROLES_SHOWN), count
-    chosen = []
+    chosen: list[Part] = []
     named = np.array(names, dtype=object)
-    for name, size in sorted(Counter(names).items(), key=lambda role: (-role[1], role[0])):
+    frequent = sorted(Counter(names).items(), key=lambda role: (-role[1], role[0]))
+    for at, (name, size) in enumerate(frequent):
         if left <= 0:
+            others = sum(size for _, size in frequent[at:])
+            chosen[-1] = replace(chosen[-1], heading=f"{chosen[-1].heading}; and {others:,} of other kinds")
             break
         members = np.flatnonzero(named == name)
         shown = members[_spread(vectors[members], min(each, left, size))]

@@ -98,13 +98,15 @@ def write_grids(
     label: str,
     names: Mapping[int, str],
     per_cluster: int = 15,
+    chosen: bool = False,
     face: Typeface = PLAIN,
     progress: Callable[[int], object] = lambda done: None,
 ) -> GridSummary:
     """Draw each cluster as a page, `LABEL-0007.png`, and all of them on contact sheets, `LABEL-sheet.png`.
 
     A page shows the most central, the most diverse and the farthest products, then some without a vector; or products
-    of each role. Pages and sheets of an earlier run go first. Pictures are read in threads, as many as there are cores.
+    of each role. Pages and sheets of an earlier run go first; beside those of chosen clusters they stay, and the
+    sheet of these is `LABEL-chosen.png`. Pictures are read in threads, as many as there are cores.
 
     Args:
         clusters: Drawn in this order; taken one by one.
@@ -112,6 +114,7 @@ def write_grids(
         label: What the clusters are.
         names: Of the clusters, by their number; one may be absent.
         per_cluster: Products on a page, beside those without a vector.
+        chosen: Whether a person chose the clusters, so that others may have pages of their own.
         face: The letters.
         progress: Called with the number of clusters drawn since it was last called.
 
@@ -121,7 +124,9 @@ def write_grids(
     if not FEWEST <= per_cluster <= MOST:
         raise ValueError(f"pictures a cluster must be between {FEWEST} and {MOST}, got {per_cluster}")
     folder.mkdir(parents=True, exist_ok=True)
-    _remove_earlier(folder, label)
+    if not chosen:
+        _remove_earlier(folder, label)
+    sheet = f"{label}-chosen" if chosen else f"{label}-sheet"
     draw = partial(_draw, folder=folder, label=label, names=names, face=face)
     pages = (_plan(cluster, per_cluster) for cluster in clusters)
     sheets: list[Path] = []
@@ -135,7 +140,7 @@ def write_grids(
                 pictures += drawn.pictures
                 missed += drawn.missing
                 progress(1)
-            sheets.append(folder / (f"{label}-sheet-{len(sheets) + 1}.png" if sheets else f"{label}-sheet.png"))
+            sheets.append(folder / (f"{sheet}-{len(sheets) + 1}.png" if sheets else f"{sheet}.png"))
             note = f"{len(entries):,} cluster{'' if len(entries) == 1 else 's'}"
             note = f"sheet {len(sheets)}, {note}" if len(sheets) > 1 else note
             _save(draw_contact_sheet(label, note, entries, face=face), sheets[-1])
@@ -145,7 +150,7 @@ def write_grids(
 
 def _remove_earlier(folder: Path, label: str) -> None:
     """Remove pages and sheets that an earlier run drew: some of its clusters may be gone."""
-    ours = re.compile(rf"{re.escape(label)}-(\d{{4,}}|sheet(-\d+)?)\.png")
+    ours = re.compile(rf"{re.escape(label)}-(\d{{4,}}|(sheet|chosen)(-\d+)?)\.png")
     for file in folder.iterdir():
         if ours.fullmatch(file.name):
             file.unlink()
