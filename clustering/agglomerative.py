@@ -1,6 +1,6 @@
 """Merge the two nearest clusters until few are left: a tree of all rows, cut by count or by distance."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from .neighbours import NeighbourVote
 
 FloatArray = NDArray[np.float32]
 Merges = NDArray[np.float64]
+
+DRAWN = 50  # clusters whose tree is kept
 Linkage = Literal["ward", "average", "complete"]
 
 
@@ -26,7 +28,8 @@ def agglomerative(
         linkage: What makes clusters near, see `dendrogram`.
 
     Returns:
-        The clustering. Figures: `linkage`, and `cut`, the distance of the first merge that was not made.
+        The clustering. Figures: `linkage`; `cut`, the distance of the first merge that was not made; and `tree`, the
+        merges above the cut as `above` gives them, where there are no more than `DRAWN` clusters.
 
     Raises:
         ValueError: If not exactly one of `k` and `threshold` is given, or it is out of range.
@@ -39,7 +42,9 @@ def agglomerative(
     merges = dendrogram(vectors, linkage)
     made = n - k if k is not None else int(np.searchsorted(merges[:, 2], threshold or 0, side="right"))
     labels = cut(merges, made)
-    figures = {"linkage": linkage, "cut": float(merges[made, 2]) if made < n - 1 else None}
+    figures: dict[str, Any] = {"linkage": linkage, "cut": float(merges[made, 2]) if made < n - 1 else None}
+    if 1 < n - made <= DRAWN:
+        figures["tree"] = above(merges, made, labels).tolist()
     return Clustering(labels, NeighbourVote.of(vectors, labels, seed=seed), figures=figures)
 
 
@@ -57,6 +62,33 @@ def dendrogram(vectors: FloatArray, linkage: Linkage) -> Merges:
     from scipy.cluster.hierarchy import linkage as merge
 
     return np.asarray(merge(vectors.astype(np.float64), linkage), dtype=np.float64)
+
+
+def above(merges: Merges, made: int, labels: NDArray[np.int64]) -> Merges:
+    """Give the merges that a cut does not make, as those of a tree whose leaves are the clusters.
+
+    Args:
+        merges: float64 (n - 1, 4), a linkage matrix.
+        made: How many of the merges are made.
+        labels: int64 (n,), as `cut` gives them: the numbers of the leaves.
+
+    Returns:
+        float64 (k - 1, 4) for k clusters, a linkage matrix; its last column counts clusters.
+    """
+    n = len(merges) + 1
+    k, top = n - made, np.array(merges[made:])
+    sizes = dict.fromkeys(range(k), 1)
+    for row, merge in enumerate(top):
+        for side in (0, 1):
+            node = int(merge[side])
+            if node >= n + made:
+                merge[side] = k + node - (n + made)
+                continue
+            while node >= n:
+                node = int(merges[node - n, 0])
+            merge[side] = labels[node]
+        merge[3] = sizes[k + row] = sizes[int(merge[0])] + sizes[int(merge[1])]
+    return top
 
 
 def cut(merges: Merges, made: int) -> NDArray[np.int64]:

@@ -78,7 +78,9 @@ def nearest_mean(vectors: FloatArray, centroids: FloatArray, *, gpu: bool = Fals
     """
     import faiss
 
-    labels, squared = _search(faiss.IndexFlatL2(vectors.shape[1]), vectors, centroids, gpu=gpu)
+    middle = centroids.mean(axis=0, dtype=np.float64).astype(np.float32)  # far from 0, squares are all alike
+    index = faiss.IndexFlatL2(vectors.shape[1])
+    labels, squared = _search(index, vectors - middle, centroids - middle, gpu=gpu)
     return labels, np.maximum(squared, 0)
 
 

@@ -68,11 +68,11 @@ class Network:
         self.latent, self.device = latent, device
         self.widths = [dims, hidden, hidden, latent]
         with torch.random.fork_rng(devices=[]):  # layers take their weights from the generator of the process
-            torch.default_generator.manual_seed(seed)
+            torch.default_generator.manual_seed(seed % 2**63)
             self.encoder = _layers([dims, hidden, hidden, 2 * latent]).to(device)
             self.decoder = _layers([latent, hidden, hidden, dims]).to(device)
         self.centres: Tensor | None = None
-        self._random = torch.Generator(device).manual_seed(seed)
+        self._random = torch.Generator(device).manual_seed(seed % 2**63)
 
     def place(self, centres: FloatArray) -> None:
         """Put centres of clusters, float32 (k, latent), among the latent rows."""

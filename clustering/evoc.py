@@ -9,6 +9,8 @@ from .rows import of_length_one
 
 FloatArray = NDArray[np.float32]
 
+NARROWEST = 4  # columns that EVoC itself needs, on the sphere
+
 
 def evoc(
     vectors: FloatArray,
@@ -42,6 +44,9 @@ def evoc(
     n = len(vectors)
     if not 0 <= noise_level <= 1:
         raise ValueError(f"noise_level must be between 0 and 1, got {noise_level}")
+    rows = _on_sphere(vectors)
+    if rows.shape[1] < NARROWEST:
+        raise ValueError(f"EVoC needs at least {NARROWEST} columns, got {vectors.shape[1]}: use kmeans or hdbscan")
     if n <= neighbours:
         raise ValueError(f"EVoC needs more rows than neighbours = {neighbours}, got {n}: set fewer, or use kmeans")
     machine = EVoC(
@@ -51,7 +56,7 @@ def evoc(
         min_samples=min_samples,
         random_state=seed % 2**32,
     )
-    labels = np.asarray(machine.fit_predict(_on_sphere(vectors)), dtype=np.int64)
+    labels = np.asarray(machine.fit_predict(rows), dtype=np.int64)
     memberships = np.where(labels == NOISE, 0, machine.membership_strengths_).astype(np.float32)
     scales = [int(layer.max(initial=NOISE)) + 1 for layer in machine.cluster_layers_]
     return Clustering(labels, NeighbourVote.of(vectors, labels, seed=seed), memberships, {"scales": scales})

@@ -43,6 +43,8 @@ def lloyd(
         Labels int64 (n,), all in use; centroids float32 (at most k, d); and the sum of squared distances to them.
     """
     rng = np.random.default_rng(seed)
+    middle = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+    vectors = vectors - middle  # Faiss subtracts squares, which far from 0 are all alike to 32 bits
     sample = _drawn(vectors, max(TRAINING * k, FLOOR), rng)
     centroids, best = _start(sample, k, rng), np.inf
     starts = STARTS if 1 < k <= FEW else 1
@@ -57,7 +59,8 @@ def lloyd(
         if inertia >= (1 - ENOUGH) * best:
             break
         best = inertia
-    return _settle(vectors, centroids, gpu=gpu)
+    labels, centroids, inertia = _settle(vectors, centroids, gpu=gpu)
+    return labels, centroids + middle, inertia
 
 
 def _drawn(vectors: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:

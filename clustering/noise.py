@@ -14,7 +14,7 @@ from .reduced import Reduced
 FloatArray = NDArray[np.float32]
 
 
-def to_nearest(found: Clustering[Model], vectors: FloatArray, *, seed: int = 0) -> Clustering[Model]:
+def to_nearest(found: Clustering[Model], vectors: FloatArray, *, seed: int) -> Clustering[Model]:
     """Put noise into the clusters of its nearest neighbours that have one.
 
     Args:

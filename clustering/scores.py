@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .gap import Box, Gap, dispersion, gap_of
-from .intrinsic import calinski_harabasz, davies_bouldin
+from .intrinsic import calinski_harabasz, davies_bouldin, silhouette_samples
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
@@ -67,24 +67,17 @@ class Scores:
 
 
 class _Rows:
-    """Rows, what cuts them, and the distances among some of them."""
+    """Rows, what cuts them, and those of which silhouettes are measured, against all."""
 
     def __init__(self, vectors: FloatArray, fit: Fit, compared: IntArray) -> None:
-        from sklearn.metrics import pairwise_distances
-
         self.vectors, self._cut, self._compared = vectors, fit(vectors), compared
-        self._distances = pairwise_distances(vectors[compared]).astype(np.float32)
-        np.fill_diagonal(self._distances, 0)
 
     def graded(self, k: int) -> "_Graded":
         """Cut into k clusters and measure what there is to measure without the reference sets."""
-        from sklearn.metrics import silhouette_samples
-
         labels, bic = self._cut(k)
-        there = labels[self._compared]
         silhouettes = None
-        if 2 <= len(np.unique(there)) < len(there):
-            silhouettes = silhouette_samples(self._distances, there, metric="precomputed")
+        if 2 <= len(np.unique(labels)) < len(labels):
+            silhouettes = silhouette_samples(self.vectors, labels, self._compared)
         return _Graded(labels, dispersion(self.vectors, labels), silhouettes, bic)
 
 
@@ -93,7 +86,7 @@ class _Graded(NamedTuple):
 
     labels: IntArray
     inertia: float
-    silhouettes: FloatArray | None
+    silhouettes: NDArray[np.float64] | None
     bic: float | None
 
 

@@ -167,9 +167,11 @@ def _divided(
     rising = [name for name, k in picks.items() if k is None and name != "elbow"]
     further = f"; {_list(rising)} still improve{'s' * (len(rising) == 1)} at {scores[-1].k}" if rising else ""
     top = max((s for s in scores if s.silhouette is not None), key=lambda s: s.silhouette or 0.0, default=None)
-    best = f"; the silhouette is at most {_silhouette(top)}, at {top.k}" if top is not None else ""
+    must = "" if closed else ", the number to take where there must be one"
+    best = f"; the silhouette is at most {_silhouette(top)}, at {top.k}{must}" if top is not None else ""
     low, high = between
-    where = f"between {low} and {high}" if low < high else f"{low} at best"
+    most = "most of them " if any(not low <= k <= high for k in picks.values() if k is not None) else ""
+    where = f"{most}between {low} and {high}" if low < high else f"{low} at best"
     return f"no clear number, {where}: {said}{further if not closed else ''}{best}"
 
 

@@ -112,7 +112,8 @@ def resolution_profile(
     resolutions find too, is in the graph and not in the choice (Arenas, Fernandez and Gomez, "Analysis of the
     structure of complex networks at different resolution levels", New Journal of Physics 2008; Lambiotte, "Multi-scale
     modularity and dynamics in complex networks", 2010). Agreement is the adjusted Rand index of Hubert and Arabie
-    (1985). A plateau of one single community says nothing and does not count.
+    (1985). One single community, or one for each row, says nothing and does
+    not count.
 
     Args:
         partition: Cuts the graph; which null model and what becomes of small communities is its own business.
@@ -138,7 +139,7 @@ def resolution_profile(
             if progress is not None:
                 progress(1)
     points = _points(resolutions, cuts)
-    fewest, most = clusters or (2, len(cuts[0][0]))
+    fewest, most = clusters or (2, max(2, len(cuts[0][0]) - 1))
     wanted = [max(fewest, 2) <= point.clusters <= most for point in points]
     plateaus = tuple(sorted(_plateaus(points, wanted), key=lambda plateau: -plateau.worth))
     if not any(wanted):

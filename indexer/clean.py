@@ -23,7 +23,8 @@ _CODE = re.compile(
 )
 _CATEGORY_STEP = re.compile(r"\s+[>›»]\s+")
 _AMOUNT = re.compile(r"\d{1,3}(?:[ \u00a0\u202f'’]\d{3})+(?:[.,]\d{1,2})?(?!\d)|\d[\d.,]*|(?<!\w)\.\d\d")
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(\.\d+)?")
+# 1e5 may be a model code, 1e-05 and 1.0e5 are how programs write small and large numbers.
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(\.\d+(?:e[+-]?\d{1,3})?|e-\d{1,3})?", re.IGNORECASE)
 _LONGEST_PRICE = 60  # characters; a longer "price" is a piece of a page
 
 
@@ -172,7 +173,19 @@ def clean_field(value: Any) -> str | float:
     number = _NUMBER.fullmatch(text)
     if number is None:
         return text
-    return float(text) if number[1] else int(text)
+    read = float(text) if number[1] else int(text)
+    return read if math.isfinite(read) else text
+
+
+def finite_number(value: Any) -> float:
+    """Read a number, written as text or not; NaN for what is none, or not finite."""
+    if isinstance(value, str) and "_" in value:
+        return math.nan  # Python reads 1_000 as a number, no catalogue means it so
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def richness(product: Product) -> int:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .catalogue.formats import PRODUCT_FIELDS
 from .catalogue.listens import Aggregate, Listens
+from .clean import finite_number
 from .embedders.features import FeatureScaler, Scale, fit_features, on_sphere
 from .embedders.plays import Plays, fit_plays
 from .store import FIELDS, Payload, ProductStore, new_run
@@ -44,6 +45,14 @@ class Columns:
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
     scale: Scale = "standard"
+
+    def alike(self, other: "Columns") -> bool:
+        """Say whether both make the same vectors, but for the order of their numbers."""
+        return (set(self.numeric), set(self.categorical), self.scale) == (
+            set(other.numeric),
+            set(other.categorical),
+            other.scale,
+        )
 
 
 @dataclass(slots=True)
@@ -121,8 +130,10 @@ def index_features(
             )
         asked = columns_of(kept)
     with _recorded(store, {"columns": [*asked.numeric, *asked.categorical], "scale": asked.scale}) as summary:
+        if isinstance(kept, FeatureScaler) and columns_of(kept).alike(asked):
+            asked = columns_of(kept)  # in their order
         ids, numeric, categorical, summary.unreadable = _read(store, asked)
-        if isinstance(kept, FeatureScaler) and columns_of(kept) == asked and not refit:
+        if isinstance(kept, FeatureScaler) and columns_of(kept).alike(asked) and not refit:
             scaler = kept
         else:
             scaler, summary.fitted = fit_features(numeric, categorical, scale=asked.scale), True
@@ -222,11 +233,7 @@ def _value(payload: Payload, name: str) -> Any:
 
 def _number(value: Any) -> float:
     """Read a finite number, or true and false as 1 and 0; NaN for anything else."""
-    try:
-        number = float(value)
-    except ValueError:
-        return _TRUTH.get(str(value).lower(), math.nan)
-    return number if math.isfinite(number) else math.nan
+    return _TRUTH.get(str(value).lower(), finite_number(value))
 
 
 def _write(

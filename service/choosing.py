@@ -129,6 +129,8 @@ def choose_resolution(
         vectors = vectors[np.sort(np.random.default_rng(seed).permutation(len(vectors))[:sample])]
     if (n := len(vectors)) < 4:
         raise ValueError(f"at least 4 products are needed to choose a resolution, got {n}")
+    if not (vectors != vectors[0]).any():
+        raise ValueError(f"all {n:,} products have the same vector: there is nothing to tell them apart by")
     with bar("nearest neighbours", None):
         edges = neighbour_edges(vectors, DEFAULT_NEIGHBOURS)
 
@@ -215,7 +217,7 @@ def write_profile(profile: Profile, folder: Path, *, title: str) -> list[Path]:
     from .report.page import Block, Chart, Table, Text, write_page
 
     points, chosen = profile.points, profile.resolution
-    heading = f"Resolution {chosen:.3g}" if profile.clear else "No plateau"
+    heading = f"Resolution {chosen:.3g}" if profile.clear else f"Resolution {chosen:.3g}, not clearly"
     figure = profile_chart(
         [point.resolution for point in points],
         [point.clusters for point in points],

@@ -131,8 +131,10 @@ def write_confusions(gradings: Sequence[Grading], folder: Path) -> list[Path]:
 
     written = []
     for grading in gradings:
-        if not grading.confusion:
+        if not grading.truth:
             raise ValueError("a confusion matrix compares clusters with a truth: name a --truth")
+        if not grading.confusion:
+            continue  # its notes say why
         shown = grading.confusion
         title = f"{grading.label} against {grading.truth['name']}"
         figure = confusion_chart(np.array(shown["counts"]), shown["rows"], shown["columns"], title=title)
@@ -256,7 +258,10 @@ def _made_again(
             grading.graph = _by_graph(refitter.graph(), mine)
     if again:
         with bar(f"{origin.label} again", 2 * rounds) as done:
-            grading.stability = _stability(refitter, mine, seed, rounds, done)
+            try:
+                grading.stability = _stability(refitter, mine, seed, rounds, done)
+            except ValueError as error:  # a sample has fewer products, for some settings too few
+                grading.notes.append(f"no stability: {error}")
 
 
 def _by_graph(edges: Edges, labels: Rows) -> dict[str, float | None]:

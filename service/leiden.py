@@ -1,6 +1,7 @@
 """Leiden as one method among the others: rows in, a clustering out, by way of their nearest neighbours."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,8 @@ from clustering.neighbours import NeighbourVote
 from graph.communities import absorb, leiden, modularity
 from graph.edges import Edges
 from graph.knn import edges_from_knn, knn
-from graph.partitions import SMALLEST
+from graph.partitions import SIMILARITY_RESOLUTION, SMALLEST
+from graph.profile import resolution_profile, resolutions_around
 from indexer.embedders.features import on_sphere
 
 from .vectors import of_length_1
@@ -21,7 +23,7 @@ def leiden_clustering(
     *,
     seed: int,
     neighbours: int = 15,
-    resolution: float = 1.0,
+    resolution: float | None = SIMILARITY_RESOLUTION,
     smallest: int = SMALLEST,
     progress: Callable[[int], object] | None = None,
 ) -> Clustering[NeighbourVote]:
@@ -31,22 +33,32 @@ def leiden_clustering(
         vectors: float32 (n, d).
         seed: The same seed and rows give the same labels.
         neighbours: Nearest neighbours each row is joined to, at least 1.
-        resolution: More makes more and smaller clusters; greater than 0. `assort choose-k --method leiden` helps.
+        resolution: More makes more and smaller clusters; greater than 0. None for the middle of the widest plateau that
+            several seeds agree on, as `assort choose-k --method leiden` shows them; where there is none, the usual one.
         smallest: Clusters with fewer rows are dissolved into those their rows are tied to.
         progress: Called with the rows done, when they are.
 
     Raises:
         ValueError: If an option is out of range.
     """
-    n, figures = len(vectors), {"edges": 0.0}
+    n, figures = len(vectors), dict[str, Any](edges=0.0)
     if neighbours < 1:
         raise ValueError(f"neighbours must be at least 1, got {neighbours}")
     if n == 1:
         labels = np.zeros(1, dtype=np.int64)
     else:
         edges = neighbour_edges(vectors, neighbours)
-        labels = absorb(leiden(edges, n, seed=seed, resolution=resolution), edges, smallest=smallest)
-        figures = {"edges": len(edges), "modularity": modularity(edges, labels)}
+
+        def cut(resolution: float, each: int) -> NDArray[np.int64]:
+            return absorb(leiden(edges, n, seed=each, resolution=resolution), edges, smallest=smallest)
+
+        chosen = {}
+        if resolution is None:
+            profile = resolution_profile(cut, resolutions_around(SIMILARITY_RESOLUTION), seed=seed)
+            resolution = profile.resolution if profile.clear else SIMILARITY_RESOLUTION
+            chosen = {"resolution": resolution, "resolution_chosen": profile.reason}
+        labels = cut(resolution, seed)
+        figures = {"edges": len(edges), "modularity": modularity(edges, labels), **chosen}
     if progress is not None:
         progress(n)
     return Clustering(labels, NeighbourVote.of(vectors, labels, seed=seed), figures=figures)

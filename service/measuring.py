@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PEAK = "VmHWM:"
+_FEW = 200  # rows of a warm-up
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,12 +72,12 @@ def _died(code: int) -> str:
 
 def _run(path: str, method: str, settings: dict[str, Any], seed: int, answer: str, labels: str) -> None:
     """Do the work, in the process of its own; what a method refuses is an answer, too."""
-    from .methods import METHODS, MethodOptions, fit
+    from .methods import MethodOptions, fit
 
     vectors = np.asarray(np.load(path, mmap_mode="c"))  # some libraries refuse what is for reading only
     said: dict[str, Any]
     try:
-        _ = METHODS[method].function  # loading it is no part of the fit
+        _warm_up(method)
         started = time.perf_counter()
         found = fit(vectors, MethodOptions(method, seed, settings=settings))
         said = {"seconds": time.perf_counter() - started, "peak_mb": peak_bytes() / 1e6}
@@ -84,6 +85,16 @@ def _run(path: str, method: str, settings: dict[str, Any], seed: int, answer: st
     except (ValueError, MemoryError, ImportError) as error:
         said = {"reason": str(error) or type(error).__name__}
     Path(answer).write_text(json.dumps(said), encoding="utf-8")
+
+
+def _warm_up(method: str) -> None:
+    """Run a method on a few rows: loading and compiling its libraries is no part of the fit."""
+    from .methods import METHODS, MethodOptions, fit, parameters
+
+    few = np.random.default_rng(0).normal(size=(_FEW, 8)).astype(np.float32)
+    small = {"k": 2, "pretraining": 1, "epochs": 1}
+    settings = {name: value for name, value in small.items() if name in parameters(METHODS[method])}
+    fit(few, MethodOptions(method, 0, settings=settings))
 
 
 def peak_bytes() -> int:

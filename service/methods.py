@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from clustering.clustering import Clustering
 from clustering.methods import METHODS as VECTOR_METHODS
 from clustering.methods import Method, run_method
+from clustering.methods import parameters as parameters
 from clustering.models import Model, to_bytes
 from clustering.noise import to_nearest
 from clustering.stable import keep_numbers
-from indexer.store import RESERVED, UNLABELLED, ProductStore, new_run
+from indexer.embedders.plays import Plays
+from indexer.featuring import kept_model
+from indexer.store import RESERVED, UNLABELLED, ProductStore, membership_key, new_run
 
 from . import marking
 from .fusion import shares_of
@@ -23,6 +26,7 @@ from .kinds import Say
 from .leiden import leiden_clustering
 from .names import publish
 from .progress import Bar, no_bar
+from .refitting import origins
 from .vectors import Taken, label_column, made_by, take_vectors
 
 Noise = Literal["keep", "nearest"]
@@ -32,6 +36,9 @@ METHODS: Mapping[str, Method] = {
     "leiden": Method("leiden", leiden_clustering, "communities of the graph of nearest neighbours", None),
 }
 """Every method by its name on the command line."""
+ALL = "all"
+"""No label, but all three kinds of cluster."""
+
 _ANSWERED = frozenset(("score", "why", "image_url", "cluster_names"))  # what answers say beside a product's labels
 
 
@@ -96,8 +103,9 @@ def cluster_by(
     what = "fused vectors" if options.on == "fused" else options.on
     say(f"{label}: {options.method} on the {what} of {len(taken.ids):,} products")
     found = fit(taken.vectors, options, bar=bar)
-    if "k_chosen" in found.figures:
-        say(f"{label}: {found.figures['k_chosen']}")
+    for chosen in ("k_chosen", "resolution_chosen"):
+        if chosen in found.figures:
+            say(f"{label}: {found.figures[chosen]}")
     if (asked := options.settings.get("k")) is not None and found.k < asked:
         say(f"{asked:,} clusters were asked for, {found.k:,} found: {_why_fewer(taken.vectors, found.k)}")
     if "sampled" in found.figures:
@@ -106,7 +114,7 @@ def cluster_by(
     with marking.recorded(store, run, since=started) as results:
         results[label] = figures_of(found)
         numbers = _write(store, label, taken, found, bar)
-        _keep_model(store, label, found.model, numbers, options, run.run_id)
+        _keep_model(store, label, found, numbers, options, run.run_id)
         publish(store, [label], run.run_id, bar)
         with bar("building the vector index", None):
             store.build_index()
@@ -153,6 +161,17 @@ def figures_of(found: Clustering[Model]) -> dict[str, Any]:
     }
 
 
+def usual_vectors(store: ProductStore, label: str) -> str:
+    """Say which vectors a label is made on where nobody says so.
+
+    Those it was made on before; else features, where products come from a table of listens and their texts are ids;
+    else text.
+    """
+    if label in store.readable_labels() and (before := origins(store, (label,))[label].on):
+        return before
+    return "features" if isinstance(kept_model(store), Plays) else "text"
+
+
 def check_name(store: ProductStore, label: str) -> None:
     """Check that a label may have this name.
 
@@ -170,6 +189,12 @@ def check_name(store: ProductStore, label: str) -> None:
         )
     if label in _ANSWERED:
         raise ValueError(f"'{label}' is a column of answers: call the label otherwise, such as {label}_cluster")
+    if label == ALL:
+        raise ValueError(f"`assort cluster {ALL}` makes the three kinds of cluster: call the label otherwise")
+    if (sure := membership_key(label)) in store.records.settings().field_names:
+        raise ValueError(
+            f"the products have a field '{sure}', where memberships of '{label}' go: call the label otherwise"
+        )
     if label in (*RESERVED, *store.records.settings().field_names):
         raise ValueError(f"'{label}' is a field of the products: call the label otherwise, such as {label}_cluster")
 
@@ -196,9 +221,15 @@ def _write(store: ProductStore, label: str, taken: Taken, found: Clustering[Mode
 
 
 def _keep_model(
-    store: ProductStore, label: str, model: Model, numbers: list[int], options: MethodOptions, run_id: str
+    store: ProductStore,
+    label: str,
+    found: Clustering[Model],
+    numbers: list[int],
+    options: MethodOptions,
+    run_id: str,
 ) -> None:
     """Keep the model that puts new products into a label's clusters."""
     made = {"method": options.method, "on": options.on, "weights": options.weights, "run": run_id}
-    about = {**made, "numbers": numbers, "vectors": made_by(store, options.on)}
-    store.records.save_file(marking.model_file(label), to_bytes(model, about))
+    about: dict[str, Any] = {**made, "numbers": numbers, "vectors": made_by(store, options.on)}
+    about["memberships"] = found.memberships is not None and options.noise == "keep"  # whether `predict` writes them
+    store.records.save_file(marking.model_file(label), to_bytes(found.model, about))

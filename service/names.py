@@ -83,7 +83,10 @@ def _find(store: ProductStore, label: str, run_id: str) -> int:
     if len(by_fields):
         names |= standing_out(columns[FIELDS], labels, by_fields.tolist())
     siblings = dict(zip(labels.tolist(), parents.tolist(), strict=True))
-    store.records.names(label).save(told_apart(names, siblings, longest=_LONGEST))
+    kept = store.records.names(label)
+    given = {number: name for number, name in kept.edited().items() if number in siblings}
+    told = told_apart({**given, **{n: name for n, name in names.items() if n not in given}}, siblings, longest=_LONGEST)
+    kept.save({number: names[number] if number in given else told[number] for number in names})
     return len(names)
 
 

@@ -103,6 +103,8 @@ def predict(
         say(f"{', '.join(placing.labels)}: predicted together, so that they stay nested")
     with bar("predicting", None):
         found, memberships = placing.place(taken.vectors[rows])
+    if not placing.about.get("memberships"):
+        memberships = {}  # the label's own products have none, or of another kind: both would be one field
     summary["noise"] = int((found[label] == NOISE).sum())
     made = {key: placing.about[key] for key in ("method", "on", "weights")}
     run = new_run("predict", {"kinds": placing.labels, "everything": everything, **made})

@@ -15,6 +15,7 @@ from indexer.store import UNLABELLED, ProductStore, membership_key
 
 from .grading import Grading, evaluate
 from .names import names_of
+from .predicting import model_of
 from .progress import Bar, no_bar
 from .refitting import Origin, origins
 from .vectors import Taken, label_column, take_vectors
@@ -79,8 +80,9 @@ class LabelReport:
         silhouettes: float64 (s,).
         listed: The largest clusters.
         memberships: float64 (p,), how surely products in clusters belong to theirs; empty where the method cannot say.
-        kinship: float64 (k - 1, 4), the merges of the clusters' centres; None where there are too many or too few.
+        kinship: float64 (k - 1, 4), which clusters are merged first; None where there are too many or too few.
         kin: k numbers of clusters, the leaves of it.
+        kin_by: What they are merged by.
         means: How clusters differ by column; None but on `features`.
     """
 
@@ -97,6 +99,7 @@ class LabelReport:
     memberships: NDArray[np.float64]
     kinship: NDArray[np.float64] | None
     kin: Sequence[int]
+    kin_by: str
     means: Means | None
 
     @property
@@ -166,11 +169,11 @@ def report(
         positions = project(taken.vectors[drawn], seed=seed)
     sizes = dict(store.cluster_sizes(label))
     centres = _Centres(taken.vectors, labels)
-    kin = sorted(sizes) if 2 < len(sizes) <= LISTED and set(sizes) == set(centres.numbers) else []
+    kinship, kin, kin_by = _kinship(store, origin, sizes, centres)
     return LabelReport(
         grading, origin, by, sizes, labels[drawn], positions, len(labels), labels[scored], silhouettes,
         _listed(store, label, sizes, centres, taken.ids, labels[scored], silhouettes), memberships,
-        _merges(centres.of(kin)) if kin else None, kin,
+        kinship, kin, kin_by,
         _means(store, taken.vectors, centres, list(sizes)) if by == "features" else None,
     )  # fmt: skip
 
@@ -276,11 +279,24 @@ def _listed(
     ]
 
 
-def _merges(centres: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Merge the centres of clusters, nearest first (average linkage): float64 (k - 1, 4)."""
+def _kinship(
+    store: ProductStore, origin: Origin, sizes: Mapping[int, int], centres: _Centres
+) -> tuple[NDArray[np.float64] | None, list[int], str]:
+    """Say which clusters are merged first: float64 (k - 1, 4) or None, the clusters of its leaves, and by what.
+
+    Where clusters were made by merging, as they were; else by average linkage of their centres.
+    """
     from clustering.agglomerative import dendrogram
 
-    return dendrogram(centres.astype(np.float32), "average")
+    if not 2 < len(sizes) <= LISTED or set(sizes) != set(centres.numbers):
+        return None, [], ""
+    made: Mapping[str, Any] = origin.run.results.get(origin.label, {}) if origin.run is not None else {}
+    if "tree" in made:
+        numbers: list[int] = model_of(store, origin.label)[1]["numbers"]
+        if set(numbers) == set(sizes):
+            return np.array(made["tree"]), numbers, f"{made['linkage']} linkage, as the clusters were made"
+    kin = sorted(sizes)
+    return dendrogram(centres.of(kin).astype(np.float32), "average"), kin, "average linkage of the clusters' centres"
 
 
 def _means(store: ProductStore, vectors: FloatArray, centres: _Centres, largest: Sequence[int]) -> Means | None:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.clean import finite_number
+
 Kind = Literal["number", "text", "list"]
 
 MOST_VALUES = 20_000
@@ -130,13 +132,13 @@ class Tally:
         """
         listed = isinstance(value, list | tuple)
         there = value is not None and value != "" and not (listed and not value)
-        number = _number(value) if there and not listed else np.nan
+        number = finite_number(value) if there and not listed else np.nan
         if there:
             self._filled += 1
             self._lists += listed
             self._numeric += bool(np.isfinite(number))
             for each in dict.fromkeys(value) if listed else (value,):
-                self._count(f"{each:g}" if isinstance(each, float) else str(each))
+                self._count(repr(each).removesuffix(".0") if isinstance(each, float) else str(each))
         if sampled:
             self._numbers.append(number)
             self._words.append(sum(len(str(each).split()) for each in value) if listed and there else _words(value))
@@ -160,16 +162,6 @@ class Tally:
             Spread.of(self.numbers) if numeric else None,
             None if numeric else Spread.of(np.frombuffer(self._words, dtype=np.float64)),
         )  # fmt: skip
-
-
-def _number(value: Any) -> float:
-    """Read a number, written as text or not; NaN where it is none."""
-    if isinstance(value, str) and "_" in value:
-        return float("nan")  # Python reads 1_000 as a number, no catalogue means it so
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return float("nan")
 
 
 def _words(value: Any) -> float:

@@ -115,7 +115,7 @@ def classes(texts: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
 
 def _text(value: Any) -> str | None:
     if isinstance(value, list):
-        return " > ".join(value) or None
+        return " > ".join(map(str, value)) or None
     return None if value is None else str(value)
 
 
@@ -140,6 +140,10 @@ def _read(path: Path, column: str) -> tuple[dict[str, str], tuple[str, str]]:
     for line, row in _rows(path):
         names = names or _columns(path, list(row), column)
         product_id, label = (_text(row.get(name)) or "" for name in names)
+        if not product_id:
+            raise ValueError(
+                f"{path}, line {line}: there is no product id in column '{names[0]}': give one, or cut the line"
+            )
         if found.setdefault(product_id, label) != label:
             raise ValueError(
                 f"{path}, line {line}: product '{product_id}' is '{label}' here and '{found[product_id]}' before: "
@@ -164,6 +168,8 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             else:
                 reader = csv.DictReader(file, delimiter=_SEPARATORS[ending])
                 yield from ((reader.line_num, row) for row in reader)
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: is no table ({error}): save it anew") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: is not utf-8 text: save it as such") from error
 

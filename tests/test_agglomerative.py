@@ -90,3 +90,17 @@ def test_it_is_cut_by_one_of_two(options):
 def test_a_k_that_cannot_be_is_refused():
     with pytest.raises(ValueError, match=r"^k must be between 1 and 120 for 120 vectors, got 121$"):
         agglomerative(rows(seed=0), seed=0, k=121)
+
+
+@pytest.mark.parametrize("linkage", ["ward", "average", "complete"])
+def test_the_tree_above_the_cut_joins_clusters_as_the_whole_tree_does(linkage):
+    vectors = np.random.default_rng(4).normal(size=(60, 5)).astype(np.float32)
+
+    found = agglomerative(vectors, seed=0, k=7, linkage=linkage)
+    tree, whole = np.array(found.figures["tree"]), dendrogram(vectors, linkage)
+
+    assert tree[:, 2].tolist() == whole[-6:, 2].tolist()
+    assert tree[-1, 3] == 7
+    for fewer in range(2, 7):  # cut anywhere, both trees part the rows alike
+        leaves = cut(tree, 7 - fewer)
+        assert adjusted_rand_score(leaves[found.labels], cut(whole, 60 - fewer)) == 1.0

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from indexer.catalogue import CatalogueError, read_catalogue
+from indexer.catalogue import CatalogueError, Catalogues, read_catalogue
 from indexer.products import Product, Rejected
 
 
@@ -291,3 +291,12 @@ def test_a_product_knows_the_line_it_was_read_from(tmp_path):
         (2, str(tmp_path / "a.csv")),
         (3, str(tmp_path / "a.csv")),
     ]
+
+
+def test_a_column_that_only_later_lines_have_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "late.jsonl"
+    lines = [{"product_id": str(n), "title": f"song {n}", **({"tempo": n} if n >= 300 else {})} for n in range(400)]
+    file.write_text("\n".join(map(json.dumps, lines)))
+    for asked_by in ("--numeric", ""):
+        kept = Catalogues((file,)).keeping(("tempo",), asked_by=asked_by)
+        assert [product.fields.get("tempo") for product in kept][299:302] == [None, 300, 301]

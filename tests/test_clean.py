@@ -17,6 +17,7 @@ from indexer.clean import (
     clean_texts,
     clean_title,
     clean_url,
+    finite_number,
     flatten,
     plain_text,
     richness,
@@ -270,3 +271,27 @@ def test_a_record_with_more_fields_is_richer_than_one_with_longer_text() -> None
 )
 def test_an_address_keeps_its_ampersands_and_loses_what_cannot_be_stored(text, clean):
     assert clean_url(text) == clean
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("4.42e-05", 4.42e-05),
+        ("1e-05", 1e-05),
+        ("-2.5E+3", -2500.0),
+        ("1e5", "1e5"),
+        ("2E10", "2E10"),
+        ("1.5e999", "1.5e999"),
+    ],
+)
+def test_numbers_as_programs_write_them_are_numbers_and_codes_are_not(written, read):
+    assert clean_field(written) == read
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [("1e5", 1e5), (" 2.5 ", 2.5), (True, 1.0), ("1_000", None), ("inf", None), ("", None), (None, None)],
+)
+def test_a_finite_number_is_read_from_what_is_one(value, number):
+    found = finite_number(value)
+    assert found == number if number is not None else math.isnan(found)

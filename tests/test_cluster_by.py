@@ -8,7 +8,7 @@ from indexer.products import Product
 from indexer.store import Condition
 from service.fusion import shares_of
 from service.lookup import label_summary
-from service.methods import METHODS, MethodOptions, _why_fewer, check_name, cluster_by
+from service.methods import METHODS, MethodOptions, _why_fewer, check_name, cluster_by, usual_vectors
 from service.names import named_clusters
 from service.predicting import export_model, import_model, model_of, predict, predict_texts
 from service.refitting import origins
@@ -295,3 +295,48 @@ def test_an_unknown_method_is_named_with_those_there_are():
     with pytest.raises(ValueError) as error:
         MethodOptions("kmedoids", 0)
     assert str(error.value) == f"a method is one of {', '.join(METHODS)}, got 'kmedoids'"
+
+
+@pytest.mark.parametrize(
+    ("options", "surely"),
+    [
+        (asked("leiden", neighbours=5), False),
+        (asked("agglomerative", k=3), False),
+        (asked("gmm", k=3), True),
+        (MethodOptions("hdbscan", 0, settings={"min_cluster_size": 5}, noise="nearest"), False),
+        (asked("hdbscan", min_cluster_size=5), True),
+    ],
+)
+def test_predicted_products_say_how_surely_they_belong_only_where_the_label_itself_does(
+    kinds, embedder, options, surely
+):
+    cluster_by(kinds, "shelf", options)
+    index_products(products(2, first=12), kinds, embedder)
+    assert predict(kinds, "shelf")["predicted"] == 6
+    new = kinds.get([product.product_id for product in products(2, first=12)])
+    assert {"shelf_p" in payload and payload["shelf_p"] is not None for payload in new.values()} == {surely}
+
+
+def test_leiden_finds_its_own_resolution_where_nobody_sets_one(kinds):
+    said = []
+    found = cluster_by(kinds, "shelf", asked("leiden", neighbours=5, resolution=None), say=said.append)
+    assert one_each(labels_of(kinds, "shelf"))
+    assert found["resolution"] > 0
+    assert f"shelf: {found['resolution_chosen']}" in said
+    assert "3 clusters" in found["resolution_chosen"]
+
+
+def test_a_label_is_made_on_what_it_was_made_on_before(kinds):
+    kinds.set_vectors("image", dict(zip(kinds.take().ids, np.eye(36, dtype=np.float32), strict=True)), {})
+    assert usual_vectors(kinds, "shelf") == "text"
+    cluster_by(kinds, "shelf", MethodOptions("kmeans", 0, "image", {"k": 3}))
+    assert usual_vectors(kinds, "shelf") == "image"
+    assert usual_vectors(kinds, "other") == "text"
+
+
+def test_no_label_is_called_like_all_kinds_or_leaves_its_memberships_in_a_field_of_the_products(store, embedder):
+    index_products([replace(each, fields={"shelf_p": "abc"}) for each in products(2)], store, embedder)
+    with pytest.raises(ValueError, match="`assort cluster all` makes the three kinds of cluster"):
+        check_name(store, "all")
+    with pytest.raises(ValueError, match="the products have a field 'shelf_p', where memberships of 'shelf' go"):
+        check_name(store, "shelf")

@@ -32,3 +32,7 @@ def test_names_are_cut_before_their_number_and_differ_still():
 def test_ten_thousand_of_one_name_are_numbered_one_after_another():
     told = distinct(*["Case"] * 10_000)
     assert (told[0], told[-1], len(set(told))) == ("Case", "Case 10000", 10_000)
+
+
+def test_the_first_of_those_alike_keeps_its_name_wherever_its_number_stands():
+    assert told_apart({5: "Phones", 1: "Phone"}) == {5: "Phones", 1: "Phone 2"}

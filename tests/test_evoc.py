@@ -61,3 +61,9 @@ def test_what_cannot_be_is_refused(options, said):
     with pytest.raises(ValueError) as error:
         evoc(np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32), seed=0, **options)
     assert str(error.value) == said
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_too_few_columns_are_refused_in_plain_words(columns):
+    with pytest.raises(ValueError, match=f"EVoC needs at least 4 columns, got {columns}: use kmeans or hdbscan"):
+        evoc(np.random.default_rng(0).normal(size=(50, columns)).astype(np.float32), seed=0)

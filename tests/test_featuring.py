@@ -214,3 +214,11 @@ def test_what_the_engine_keeps_is_what_was_made(tracks):
     has = ~np.isnan(block[:, 0])
     np.testing.assert_allclose(np.linalg.norm(block[has], axis=1), 1, atol=1e-6)
     assert on_plane(np.asarray(block[has])).shape == (3, 1)
+
+
+def test_the_same_columns_in_another_order_keep_the_scaler_and_all_vectors(tracks):
+    index_features(tracks, BOTH)
+    before, name = columns(tracks), tracks.records.settings().feature_model
+    made = index_features(tracks, Columns(BOTH.numeric[::-1], BOTH.categorical, BOTH.scale))
+    assert (made.fitted, made.written, made.unchanged) == (False, 0, 4)
+    assert (columns(tracks), tracks.records.settings().feature_model) == (before, name)

@@ -285,3 +285,24 @@ def test_a_label_that_is_not_there_is_named_and_no_label_says_what_to_do(store):
         evaluate(store, [], seed=0)
     with pytest.raises(LookupError, match=r"^there is no label 'genre': `assort cluster genre --method "):
         evaluate(store, ["genre"], seed=0)
+
+
+def test_a_label_that_no_sample_can_be_cut_into_is_a_note_and_the_others_are_graded(store):
+    n = len(store.take().ids)
+    cluster_by(store, "few", MethodOptions("kmeans", seed=1, settings={"k": 3}))
+    cluster_by(store, "many", MethodOptions("agglomerative", seed=1, settings={"k": n - 1}))
+
+    few, many = evaluate(store, ["few", "many"], seed=0, rounds=1)
+
+    assert list(few.stability) == ["seeds", "samples"]
+    assert many.stability == {}
+    assert many.notes[-1].startswith("no stability: k must be between 1 and ")
+
+
+def test_a_label_of_which_the_truth_knows_nothing_has_no_confusion_and_the_others_have(shelved, tmp_path):
+    store, _ = shelved
+    write(store, "one", {"phone0": 0})
+
+    files = write_confusions(evaluate(store, ["one", "shelf"], seed=0, truth="brand"), tmp_path)
+
+    assert [file.name for file in files] == ["confusion_shelf.png"]

@@ -300,3 +300,17 @@ def test_by_distance_progress_counts_every_row_once():
 def test_the_number_of_cells_for_identity_says_how_it_was_chosen():
     assert identity_k(35311) == (7062, "k = 7,062: 35,311 products at about 5 to a cell, a handful of offers each")
     assert identity_k(2)[0] == 1
+
+
+@pytest.mark.parametrize("offset", [0, 1e3, 1e4])
+def test_rows_far_from_zero_are_grouped_as_well_as_those_around_it(offset):
+    rng = np.random.default_rng(0)
+    truth = np.repeat(np.arange(30), 100)
+    vectors = (rng.normal(size=(30, 64))[truth] + 0.1 * rng.normal(size=(3000, 64)) + offset).astype(np.float32)
+
+    found = kmeans(vectors, 30, seed=0)
+
+    exact = ((vectors.astype(np.float64) - found.model.centroids[found.labels]) ** 2).sum()
+    assert adjusted_rand_score(found.labels, truth) == 1.0
+    assert found.figures["inertia"] == pytest.approx(exact, rel=0.02)
+    assert (found.model.predict(vectors)[0] == found.labels).all()

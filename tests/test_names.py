@@ -117,3 +117,12 @@ def test_labels_without_names_are_shown_as_they_were(store, shop, embedder):
     (answers,) = named(store, {"": products(store, limit=2)}).values()
     assert all("cluster_names" not in answer.as_dict() for answer in answers)
     assert "plain_name" not in show(store, "P1")
+
+
+def test_no_cluster_found_anew_is_called_what_a_person_called_its_sibling(shelved):
+    lamp, phone = number_of(shelved, "lamp0"), number_of(shelved, "phone0")
+    rename(shelved, "shelf", lamp, "Slim Nova Phone")
+    name_clusters(shelved, "shelf")
+    assert names_of(shelved, "shelf", [lamp, phone]) == {lamp: "Slim Nova Phone", phone: "Slim Nova Phone 2"}
+    rename(shelved, "shelf", lamp, "")
+    assert names_of(shelved, "shelf", [lamp]) == {lamp: "Warm Desk Lamp"}

@@ -22,7 +22,7 @@ def clustered(labels=LABELS, memberships=None):
 def test_noise_joins_the_cluster_most_of_its_neighbours_have():
     sure = np.array([1, 1, 1, 0, 0, 1, 1, 1], dtype=np.float32)
 
-    found = to_nearest(clustered(memberships=sure), ROWS)
+    found = to_nearest(clustered(memberships=sure), ROWS, seed=0)
 
     assert found.labels.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
     assert found.memberships.tolist() == sure.tolist()
@@ -32,7 +32,7 @@ def test_noise_joins_the_cluster_most_of_its_neighbours_have():
 
 def test_the_rows_that_were_clustered_keep_their_labels():
     before = clustered()
-    assert to_nearest(before, ROWS).labels[LABELS >= 0].tolist() == LABELS[LABELS >= 0].tolist()
+    assert to_nearest(before, ROWS, seed=0).labels[LABELS >= 0].tolist() == LABELS[LABELS >= 0].tolist()
     assert before.labels.tolist() == LABELS.tolist()
 
 
@@ -46,13 +46,13 @@ def test_the_seed_decides_which_of_too_many_rows_speak_for_their_clusters(monkey
 
 def test_where_there_is_nothing_but_noise_no_cluster_is_nearest():
     with pytest.raises(ValueError) as error:
-        to_nearest(clustered(np.full(8, -1)), ROWS)
+        to_nearest(clustered(np.full(8, -1)), ROWS, seed=0)
     assert str(error.value) == "all 8 rows are noise, so no cluster is nearest: set it to find smaller ones"
 
 
 def test_a_method_that_knows_no_noise_is_left_as_it_is():
     found = Clustering(np.zeros(8, np.int64), Centroids(ROWS[:1], spherical=False))
-    assert to_nearest(found, ROWS) is found
+    assert to_nearest(found, ROWS, seed=0) is found
 
 
 def test_new_rows_are_not_noise_either_though_none_of_the_old_was():
@@ -62,7 +62,7 @@ def test_new_rows_are_not_noise_either_though_none_of_the_old_was():
     far = np.array([[-500, 0]], dtype=np.float32)
     assert before.model.predict(far)[0].tolist() == [-1]
 
-    after, _ = from_bytes(to_bytes(to_nearest(before, vectors).model, {}))
+    after, _ = from_bytes(to_bytes(to_nearest(before, vectors, seed=0).model, {}))
 
     assert after.predict(far)[0].tolist() == [before.labels[0]]
 

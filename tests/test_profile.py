@@ -171,3 +171,14 @@ def test_a_profile_needs_resolutions_and_seeds(resolutions, seeds, message):
     with pytest.raises(ValueError) as error:
         resolution_profile(scripted({}), resolutions, seed=0, seeds=seeds)
     assert str(error.value) == message
+
+
+def test_a_cluster_for_each_row_is_no_finding():
+    def cut(resolution, seed):
+        return np.arange(12) if resolution > 1 else np.arange(12) // 4
+
+    profile = resolution_profile(cut, [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0], seed=0)
+
+    assert profile.clear
+    assert profile.resolution <= 1
+    assert "3 clusters" in profile.reason

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..clean import finite_number
 from ..products import NO_FIELDS, Product, Rejected
 from .errors import CatalogueError
 from .formats import has_column, listed, well_known
@@ -117,7 +118,7 @@ def _id_column(others: list[str]) -> tuple[str, ...]:
 
 def _counted(line: Product, aggregate: Aggregate) -> tuple[Product, str, float] | Rejected:
     """Read what one line counts, and the product without it."""
-    value, count = str(line.fields.get(_OVER, "")), _number(line.fields.get(_COUNT, ""))
+    value, count = str(line.fields.get(_OVER, "")), finite_number(line.fields.get(_COUNT, ""))
     if not value or not count > 0:
         reason = f"no {aggregate.over}" if not value else f"{aggregate.times} is no number above 0"
         text = (
@@ -126,12 +127,3 @@ def _counted(line: Product, aggregate: Aggregate) -> tuple[Product, str, float] 
         return Rejected(line.line, reason, line.file, text)
     fields = {name: field for name, field in line.fields.items() if name not in (_OVER, _COUNT)}
     return replace(line, fields=fields or NO_FIELDS), value, count
-
-
-def _number(text: str | float) -> float:
-    """Read a finite number; NaN for anything else."""
-    try:
-        number = float(text)
-    except ValueError:
-        return np.nan
-    return number if np.isfinite(number) else np.nan

@@ -1,5 +1,6 @@
 """Several catalogue files as one: a description that can be read again, and in another process."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -8,6 +9,7 @@ from typing import Any
 
 from ..products import Product, Rejected
 from .errors import CatalogueError
+from .files import text_lines
 from .formats import PRODUCT_FIELDS, listed, recognised_fields
 from .reading import known_columns, read_catalogue
 
@@ -55,15 +57,21 @@ class Catalogues:
         named = {*mapping, *(self.options.get("constants") or ())}
         kept = {name: (name,) for name in names if name not in named and name not in PRODUCT_FIELDS}
         for path in self.paths:
-            columns, _ = known_columns(path, **self.options)
+            columns, complete = known_columns(path, **self.options)
             fields = recognised_fields(columns, self.options.get("format", "auto"), self.options.get("header", True))
             there = {*named, *fields}
             for name in names:
-                if name not in there and (name in PRODUCT_FIELDS or name not in columns):
+                lacking = name not in columns and (complete or not self._anywhere(path, name))
+                if name not in there and (name in PRODUCT_FIELDS or lacking):
                     kept.pop(name, None)
                     if asked_by:
                         raise CatalogueError(path, no_column(name, asked_by, columns, sorted(there)), line=1)
         return replace(self, options={**self.options, "mapping": {**mapping, **kept}})
+
+    def _anywhere(self, path: Path, name: str) -> bool:
+        """Say whether lines of JSON, of which the first ones do not have a key, may have it further down."""
+        key = json.dumps(name.partition(".")[0])
+        return any(key in line for line in text_lines(path, encoding=self.options.get("encoding", "utf-8")))
 
     def bytes(self) -> int:
         """Say how large the files are on disk."""

@@ -149,7 +149,8 @@ def feature_run(
         before_columns = columns_of(kept) if isinstance(kept, FeatureScaler) else None
         scale = features.scale or (before_columns.scale if before_columns else "standard")
         asked = Columns(features.numeric, features.categorical, scale)
-        _say_fitted(kept is not None, before_columns == asked, features.refit, say)
+        same = before_columns is not None and before_columns.alike(asked)
+        _say_fitted(kept is not None, same, features.refit, say)
         run = partial(index_features, store, asked, refit=features.refit)
     elif isinstance(kept, FeatureScaler):
         _say_fitted(True, True, features.refit, say)

@@ -58,7 +58,8 @@ def _labelled(label: str) -> click.Command:
         ),
         click.option("--set", "pairs", multiple=True, callback=read_pairs, metavar="PARAM=VALUE", help="Of METHOD."),
         click.option("--k", metavar="N", help="How many clusters: short for --set k=N."),
-        click.option("--on", type=click.Choice(ON), default="text", show_default=True, help="Which vectors."),
+        click.option("--resolution", metavar="N|auto", help="Of leiden: short for --set resolution=N; auto finds it."),
+        click.option("--on", type=click.Choice(ON), help="Which vectors.  [default: those of before, else text]"),
         click.option("--method", type=click.Choice(list(METHODS)), required=True, help="How; see above."),
     ):  # fmt: skip
         command = option(command)
@@ -75,8 +76,9 @@ def _run(
     label: str,
     *,
     method: str,
-    on: str,
+    on: str | None,
     k: str | None,
+    resolution: str | None,
     pairs: dict[str, str],
     noise: Any,
     weights: dict[str, float] | None,
@@ -88,18 +90,17 @@ def _run(
 ) -> None:
     from clustering.methods import settings_of
 
-    from ..methods import METHODS, MethodOptions, cluster_by
+    from ..methods import METHODS, MethodOptions, cluster_by, usual_vectors
+    from ..resolution import AUTO
 
-    given = {**({"k": k} if k is not None else {}), **pairs}
-    try:
-        settings = settings_of(METHODS[method], given)
-    except ValueError as error:
-        if given.get("resolution") == "auto":
-            raise ValueError(f"{error}: `assort choose-k --method {method}` finds one") from None
-        raise
-    options = MethodOptions(method, seed, on, settings, noise, weights)
+    short = {"k": k, "resolution": resolution}
+    given = {**{name: value for name, value in short.items() if value is not None}, **pairs}
+    if given.get("resolution") == AUTO:
+        given["resolution"] = "none"  # nobody's choice: found by the method
+    settings = settings_of(METHODS[method], given)
     bar = partial(progress_bar, quiet=quiet)
     with opened(location, collection, quiet=quiet) as store:
+        options = MethodOptions(method, seed, on or usual_vectors(store, label), settings, noise, weights)
         found = cluster_by(store, label, options, say=lambda text: note(text, quiet=quiet), bar=bar)
     if as_json:
         print_json({label: found})

@@ -212,13 +212,16 @@ def _largest(counts: NDArray[np.int64], names: Sequence[str]) -> tuple[NDArray[n
 
 
 @styled
-def dendrogram_chart(linkage: NDArray[np.float64], *, leaves: Sequence[str] | None, title: str) -> "Figure":
+def dendrogram_chart(
+    linkage: NDArray[np.float64], *, leaves: Sequence[str] | None, title: str, by: str = ""
+) -> "Figure":
     """Draw which clusters join at which distance; past fifty leaves only the last merges.
 
     Args:
         linkage: float64 (n - 1, 4), as scipy's `linkage` gives it.
         leaves: n names; None shows how many products each branch holds.
         title: What the chart says.
+        by: What the distances are.
 
     Raises:
         ValueError: If there are not as many names as leaves.
@@ -236,6 +239,7 @@ def dendrogram_chart(linkage: NDArray[np.float64], *, leaves: Sequence[str] | No
         note = f"the last {shown - 1} of {n - 1:,} merges; at the left, how many each branch holds"
     elif leaves is None:
         note += "; at the left, how many each branch holds"
+    note = f"{by}; {note}" if by else note
     figure = new_figure(8.6, 1.4 + 0.2 * max(shown, 8), title, note)
     axes = figure.add_subplot(xlabel="distance at which they join")
     if n > 1:

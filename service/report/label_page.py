@@ -242,8 +242,9 @@ def _kinship(report: "LabelReport") -> Iterator[Block]:
     a, b = (report.kin[int(leaf)] for leaf in report.kinship[0, :2])
     title = f"Nearest to each other: {cut(_name(report, a), 30)} and {cut(_name(report, b), 30)}"
     yield Heading("How clusters are related")
-    chart = dendrogram_chart(report.kinship, leaves=[_name(report, cluster) for cluster in report.kin], title=title)
-    yield Chart(chart, f"Tree of the clusters' centres. {title}.", f"{report.grading.label}-tree.png")
+    leaves = [_name(report, cluster) for cluster in report.kin]
+    chart = dendrogram_chart(report.kinship, leaves=leaves, title=title, by=report.kin_by)
+    yield Chart(chart, f"Tree of the clusters, by {report.kin_by}. {title}.", f"{report.grading.label}-tree.png")
 
 
 def _by_number(report: "LabelReport") -> NDArray[np.int64]:
