@@ -128,7 +128,8 @@ def mixture(
         bic = _search(rows[drawn], range(k_least, most + 1), fitted, lambda share: tell(share / 2))
         k = min(bic, key=bic.__getitem__)
         told = f"k = {k} has the lowest BIC of {k_least} to {max(bic)}, on {len(drawn):,} of {n:,} rows"
-        chosen = {"k_chosen": told}
+        edge = f"; that is the most tried, set k_most above {most} for more" if k == most < n else ""
+        chosen = {"k_chosen": told + edge}
     best = fitted(rows, k, starts=starts)
     labels, memberships, model = _in_use(Mixture(best.weights_, best.means_, best.precisions_cholesky_, shape), vectors)
     tell(1)

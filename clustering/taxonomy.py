@@ -216,11 +216,6 @@ def last_numbers(levels: IntArray, previous: IntArray, *, taken: Sequence[int] |
     Returns:
         int64 (levels, n).
     """
-    numbered = np.empty_like(levels)
-    for level, (labels, before) in enumerate(zip(levels, previous, strict=True)):
-        kept = keep_numbers(labels, before)
-        if taken is not None:
-            fresh = kept > before.max(initial=-1)
-            kept[fresh] += max(0, taken[level] - int(before.max(initial=-1)))
-        numbered[level] = kept
-    return numbered
+    above = [-1] * len(levels) if taken is None else taken
+    each = zip(levels, previous, above, strict=True)
+    return np.stack([keep_numbers(labels, before, above=highest) for labels, before, highest in each])

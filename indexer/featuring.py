@@ -70,6 +70,7 @@ class FeatureSummary:
         unreadable: Column -> products, counted among the imputed, whose value is no number.
         constant: Columns that say nothing, because all products have the same value.
         others: Column -> categories too rare for a column of their own.
+        unseen: Column -> products whose category was not there when the scaler was fitted, and counts for nothing.
         unknown: Counted things that the kept model has never seen.
     """
 
@@ -83,6 +84,7 @@ class FeatureSummary:
     unreadable: dict[str, int] = field(default_factory=dict)
     constant: tuple[str, ...] = ()
     others: dict[str, int] = field(default_factory=dict)
+    unseen: dict[str, int] = field(default_factory=dict)
     unknown: int = 0
 
 
@@ -143,6 +145,8 @@ def index_features(
         summary.imputed = {name: count for name, count in missing.items() if count and name not in scaler.constant}
         summary.constant = scaler.constant
         summary.others = {each.name: each.others for each in scaler.categorical if each.others}
+        strange = {each.name: each.unseen(categorical[each.name]) for each in scaler.categorical}
+        summary.unseen = {name: count for name, count in strange.items() if count}
         _write(store, scaler, ids, columns, summary, progress)
     return summary
 

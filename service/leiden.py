@@ -8,14 +8,13 @@ from numpy.typing import NDArray
 
 from clustering.clustering import Clustering
 from clustering.neighbours import NeighbourVote
+from clustering.rows import of_length_one
 from graph.communities import absorb, leiden, modularity
 from graph.edges import Edges
 from graph.knn import edges_from_knn, knn
 from graph.partitions import SIMILARITY_RESOLUTION, SMALLEST
 from graph.profile import resolution_profile, resolutions_around
 from indexer.embedders.features import on_sphere
-
-from .vectors import of_length_1
 
 
 def leiden_clustering(
@@ -66,5 +65,5 @@ def leiden_clustering(
 
 def neighbour_edges(vectors: NDArray[np.float32], neighbours: int) -> Edges:
     """Give the graph that Leiden cuts: each row, float32 (n, d), joined to its nearest ones."""
-    rows = vectors if of_length_1(vectors) else on_sphere(vectors)
+    rows = vectors if of_length_one(vectors) else on_sphere(vectors)
     return edges_from_knn(*knn(rows, min(neighbours, len(rows) - 1)))

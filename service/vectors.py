@@ -14,7 +14,6 @@ from indexer.store import FIELDS, UNLABELLED, ProductStore
 from .fusion import shares_of
 
 On = Literal["text", "image", "features", "fused"]
-_UNIT = 2e-3  # by which a squared length may differ from 1
 ON: tuple[On, ...] = get_args(On)
 _HOW = {
     "text": "run `assort index CATALOGUE` first",
@@ -106,8 +105,3 @@ def _value(columns: Mapping[str, Sequence[Any]], key: str, row: int, own: Contai
 def label_column(values: Iterable[int | None]) -> NDArray[np.int64]:
     """Turn a label's column into numbers, int64 (n,): noise is -1, `UNLABELLED` stands where a product has none."""
     return np.array([UNLABELLED if value is None else value for value in values], dtype=np.int64)
-
-
-def of_length_1(vectors: NDArray[np.float32]) -> bool:
-    """Say whether all rows, float32 (n, dim), have length 1."""
-    return bool((np.abs(np.einsum("ij,ij->i", vectors, vectors) - 1) < _UNIT).all())

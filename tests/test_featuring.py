@@ -222,3 +222,10 @@ def test_the_same_columns_in_another_order_keep_the_scaler_and_all_vectors(track
     made = index_features(tracks, Columns(BOTH.numeric[::-1], BOTH.categorical, BOTH.scale))
     assert (made.fitted, made.written, made.unchanged) == (False, 0, 4)
     assert (columns(tracks), tracks.records.settings().feature_model) == (before, name)
+
+
+def test_categories_that_the_scaler_has_never_seen_are_counted(tracks, embedder):
+    index_features(tracks, BOTH)
+    index_products([track("T6", 2.0, tempo=100, genre="polka"), track("T7", 2.0, tempo=100)], tracks, embedder)
+    assert index_features(tracks).unseen == {"genre": 1}
+    assert index_features(tracks, BOTH, refit=True).unseen == {}

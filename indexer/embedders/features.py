@@ -105,6 +105,11 @@ class Categories:
             return ()
         return (*(f"{self.name}={value}" for value in self.known), *([f"{self.name}=*"] if self.others else []))
 
+    def unseen(self, values: Sequence[str]) -> int:
+        """Count the values that have no column; where rarer ones share one, all have."""
+        known = {"", *self.known}
+        return 0 if self.others else sum(value not in known for value in values)
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureScaler:

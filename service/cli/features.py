@@ -202,6 +202,8 @@ def print_features(made: FeatureSummary) -> None:
         click.echo(f"  {name}, missing and filled in with the median: {made.imputed.get(name, 0):,}{wrong}")
     for name, others in made.others.items():
         click.echo(f"  {name}, categories so rare that they share a column: {others:,}")
+    for name, unseen in made.unseen.items():
+        click.echo(f"  {name}, categories that the scaler has never seen, counted as none before --refit: {unseen:,}")
     if made.constant:
         click.echo(f"  left out, the same in all products: {', '.join(made.constant)}")
     if made.unknown:
