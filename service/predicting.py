@@ -1,8 +1,9 @@
 """New products into clusters that are there already: the models kept with labels, used, taken out and brought in."""
 
+import base64
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 from clustering.clustering import NOISE
 from clustering.models import Memberships, Model, from_bytes, to_bytes
 from indexer.embedders.text import TextEmbedder
+from indexer.featuring import KEPT
 from indexer.store import UNLABELLED, ProductStore, new_run
 
 from . import marking
+from .images import VISUAL_WORDS
 from .kinds import Say
 from .methods import check_name
 from .names import names_of, publish
@@ -22,6 +25,9 @@ from .taxonomy import level_labels
 from .vectors import label_column, made_by, take_vectors
 
 Rows = NDArray[np.int64]
+
+LEARNED: Mapping[str, str] = {"features": KEPT, "image": VISUAL_WORDS}
+"""Kind of vector -> the file in which a store keeps what it learned to make them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,14 +167,27 @@ def model_of(store: ProductStore, label: str) -> tuple[Model, dict[str, Any]]:
 def export_model(store: ProductStore, label: str) -> bytes:
     """Give a label's model as a safetensors file, to be brought into another store.
 
+    What was learned to make its vectors, a scaler or visual words, goes along.
+
     Raises:
         LookupError: If there is none.
     """
-    return to_bytes(*model_of(store, label))
+    model, about = model_of(store, label)
+    here = made_by(store, about["on"])
+    files = {
+        kind: store.records.file(LEARNED[kind])
+        for kind, fitted in about["vectors"].items()
+        if kind in LEARNED and here[kind] == fitted
+    }
+    learned = {kind: base64.b64encode(content).decode() for kind, content in files.items() if content is not None}
+    return to_bytes(model, about | {"learned": learned})
 
 
 def import_model(store: ProductStore, label: str, content: bytes) -> dict[str, Any]:
     """Keep a model exported elsewhere under a label, for `predict` to use.
+
+    A scaler or visual words that come with it are kept, too, where the store has no such vectors yet: `index` then
+    makes these as the other store did.
 
     Args:
         store: Filled by `index`, with the embedding model that the other store had.
@@ -185,9 +204,17 @@ def import_model(store: ProductStore, label: str, content: bytes) -> dict[str, A
     check_name(store, label)
     if label in (*store.label_names(), *store.unfinished_labels()):
         raise ValueError(f"there is a label '{label}' already: import the model under another name")
-    _check_vectors(store, about)
+    learned: Mapping[str, str] = about.pop("learned", {})
+    here = made_by(store, about["on"])
+    brought = {kind: base64.b64decode(text) for kind, text in learned.items() if not here[kind]}
+    _check_vectors(store, about, brought)
+    for kind, kept in brought.items():
+        store.records.save_file(LEARNED[kind], kept)
+    if "features" in brought:
+        settings = store.records.settings()
+        store.records.save_settings(replace(settings, feature_model=about["vectors"]["features"]))
     store.records.save_file(marking.model_file(label), to_bytes(model, about))
-    return about
+    return about | {"brought": sorted(brought)}
 
 
 def numbered(found: NDArray[np.int64], about: dict[str, Any]) -> NDArray[np.int64]:
@@ -220,11 +247,11 @@ def _show(store: ProductStore, found: Mapping[str, Rows], run_id: str, bar: Bar)
             publish(store, [label], made_by_run, bar)
 
 
-def _check_vectors(store: ProductStore, about: dict[str, Any]) -> None:
-    """Refuse a model of other vectors than those here."""
+def _check_vectors(store: ProductStore, about: dict[str, Any], brought: Container[str] = ()) -> None:
+    """Refuse a model of other vectors than those here, or than those that what it brought will make."""
     here = made_by(store, about["on"])
     for kind, fitted in about["vectors"].items():
-        if here[kind] != fitted:
+        if here[kind] != fitted and kind not in brought:
             raise ValueError(
                 f"the model was fitted on vectors '{kind}' of '{fitted}', this collection's are of '{here[kind]}': "
                 "cluster here again, or index with that model into another --collection"

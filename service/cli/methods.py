@@ -186,6 +186,9 @@ def import_(label: str, file: Path, location: str, collection: str, quiet: bool)
 
     with opened(location, collection, quiet=quiet) as store:
         about = import_model(store, label, file.read_bytes())
+    if about["brought"]:
+        kinds = " and ".join(about["brought"])
+        note(f"what makes the vectors '{kinds}' came along: assort index SOURCE makes them, then", quiet=quiet)
     note(f"next: assort predict {label}, which puts products into its {len(about['numbers']):,} clusters", quiet=quiet)
 
 
