@@ -55,7 +55,8 @@ def leiden_clustering(
         if resolution is None:
             profile = resolution_profile(cut, resolutions_around(SIMILARITY_RESOLUTION), seed=seed)
             resolution = profile.resolution if profile.clear else SIMILARITY_RESOLUTION
-            chosen = {"resolution": resolution, "resolution_chosen": profile.reason}
+            reason = profile.reason if profile.clear else f"{resolution:.3g} as usual: {profile.reason}"
+            chosen = {"resolution": resolution, "resolution_chosen": reason}
         labels = cut(resolution, seed)
         figures = {"edges": len(edges), "modularity": modularity(edges, labels), **chosen}
     if progress is not None:
