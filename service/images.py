@@ -193,10 +193,10 @@ def _check_weights(store: ProductStore, model: str) -> None:
 
 def _note_weights(store: ProductStore, model: str) -> None:
     """Remember which files a model folder held, before the first picture is embedded with it."""
-    settings = store.records.settings()
+    if IMAGE in store.dims():
+        return
     weights = fingerprint(Path(model)) if Path(model).is_dir() else ""
-    if IMAGE not in store.dims() and settings.image_weights != weights:
-        store.records.save_settings(replace(settings, image_weights=weights))
+    store.records.save_settings(replace(store.records.settings(), image_weights=weights))
 
 
 def _pictures(store: ProductStore, source: PictureSource, crop_by: Crop) -> Iterator[Image.Image]:
