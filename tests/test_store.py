@@ -157,6 +157,20 @@ def test_memberships_are_known_to_be_there_until_they_are_taken_away(filled):
     assert not filled.has_memberships("shelf")
 
 
+def test_only_labels_and_memberships_that_changed_are_written(filled):
+    rows, label = filled.take().ids, {"shelf": np.zeros(5, dtype=np.int64)}
+    sure = np.array([0, 0.3333333, 0.5, 1, np.nan], dtype=np.float32)
+    assert filled.set_labels(rows, label, {}, memberships={"shelf": sure}) == 5
+    assert filled.set_labels(rows, label, {}, memberships={"shelf": sure}) == 0
+    label["shelf"][1], sure[2] = 4, 0.75
+    seen = []
+    assert filled.set_labels(rows, label, {}, seen.append, memberships={"shelf": sure}) == 2
+    assert sum(seen) == 5
+    there = filled.get(rows)
+    found = [(there[i]["shelf"], there[i].get("shelf_p")) for i in rows]
+    assert found == [(0, 0.0), (4, 0.333), (0, 0.75), (0, 1.0), (0, None)]
+
+
 def test_a_file_that_is_deleted_is_gone(filled):
     for content in (b"x" * 9_000_000, b"y"):  # of the longer one parts stay behind, which nobody sees
         filled.records.save_file("model shelf", content)

@@ -1,19 +1,61 @@
-"""What clustering runs found out about products, as payloads to set."""
+"""What clustering runs found out about products, as payloads to set: written only where it changed."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .engine import Found, Payload
+from .engine import Engine, Found, Payload
 from .payload import COMPLEMENTS, COMPLEMENTS_HASH, UNLABELLED, complements_hash, membership_key, point_id
 from .where import Condition
 
 T = TypeVar("T")
 PayloadFor = tuple[list[str], Payload]
 """Point ids and the keys to set on them."""
+
+BATCH = 1000  # payloads, or products read beforehand
+
+
+def set_labels(engine: Engine, changes: Iterable[PayloadFor], progress: Callable[[int], None]) -> int:
+    """Write labels that changed, as `changed_labels` groups them, and say of how many products."""
+    written = 0
+    for some in batches(changes, BATCH):
+        engine.set_payloads(some)
+        done = sum(len(points) for points, _ in some)
+        progress(done)
+        written += done
+    return written
+
+
+def set_memberships(
+    engine: Engine,
+    ids: Sequence[str],
+    labels: Mapping[str, NDArray[np.int64]],
+    memberships: Mapping[str, NDArray[np.float32]],
+    progress: Callable[[int], None],
+) -> int:
+    """Write labels and memberships where they differ from what is stored, and say of how many products.
+
+    Most products have a payload of their own, so that comparing costs a fraction of writing.
+    """
+    keys = (*labels, *map(membership_key, memberships))
+    written = 0
+    for some in batches(with_memberships(ids, labels, memberships), BATCH):
+        stored = {found.id: found.payload for found in engine.retrieve([i for i, _ in some], keys=keys)}
+        changed = [([i], wanted) for i, wanted in some if {key: stored[i].get(key) for key in keys} != wanted]
+        engine.set_payloads(changed)
+        progress(len(some))
+        written += len(changed)
+    return written
+
+
+def set_complements(engine: Engine, complements: Iterable[tuple[str, str]]) -> None:
+    """Write each product's ranked complements where they changed: (product id, text) pairs."""
+    for some in batches(complements, BATCH):
+        new = {point_id(product_id): text for product_id, text in some}
+        engine.set_payloads(changed_complements(new, engine.retrieve(list(new), keys=(COMPLEMENTS_HASH,))))
 
 
 def changed_labels(
@@ -45,8 +87,8 @@ def changed_labels(
 
 def with_memberships(
     ids: Sequence[str], labels: Mapping[str, NDArray[np.int64]], memberships: Mapping[str, NDArray[np.float32]]
-) -> Iterator[PayloadFor]:
-    """Put labels and memberships of products together, one payload a product.
+) -> Iterator[tuple[str, Payload]]:
+    """Put labels and memberships of products together: point id and payload of each.
 
     Args:
         ids: n product ids.
@@ -57,7 +99,7 @@ def with_memberships(
     columns = [[None if label == UNLABELLED else label for label in column.tolist()] for column in labels.values()]
     columns += [[None if p != p else round(p, 3) for p in column.tolist()] for column in memberships.values()]
     for product_id, *values in zip(ids, *columns, strict=True):
-        yield [point_id(product_id)], dict(zip(keys, values, strict=True))
+        yield point_id(product_id), dict(zip(keys, values, strict=True))
 
 
 def any_membership(label: str) -> Condition:

@@ -11,16 +11,23 @@ from .asking import nearest_of_all, nearest_of_each, vectors_of
 from .block import Block, BlockWriter
 from .engine import Engine, Found, Nearest, Payload, Point
 from .filters import fitted
-from .payload import COMPLEMENTS_HASH, FILTERS, INDEXED, LABELS, RECORD_HASH, SUPERSEDED, TEXT_HASH, kept_keys, point_id
+from .payload import FILTERS, INDEXED, LABELS, RECORD_HASH, SUPERSEDED, TEXT_HASH, kept_keys, membership_key, point_id
 from .records import Records
-from .results import any_membership, batches, changed_complements, changed_labels, first_results, with_memberships
+from .results import (
+    BATCH,
+    any_membership,
+    batches,
+    changed_labels,
+    first_results,
+    set_complements,
+    set_labels,
+    set_memberships,
+)
 from .rows import HIT_KEYS, Embedded, Hit, NewPoint, Stored, as_rows, check_lengths, hit_of, written
 from .where import Condition
 
 Progress = Callable[[int], None]
 Vectors = Mapping[str, NDArray[np.float32]]
-
-_BATCH = 1000
 
 
 class ProductStore:
@@ -180,43 +187,36 @@ class ProductStore:
             labels: Label name -> int64 (n,).
             previous: The labels as stored, -1 where there is none; a name may be absent.
             progress: Called with the number of products written, batch by batch.
-            memberships: Label name -> float32 (n,), NaN for none; all products are written then.
+            memberships: Label name -> float32 (n,), NaN for none. What is stored is read then, instead of `previous`.
 
         Returns:
             How many products were written.
         """
         self._engine.create_indexes(dict.fromkeys(labels, "integer"))
-        written = 0
-        changes = with_memberships(ids, labels, memberships) if memberships else changed_labels(ids, labels, previous)
-        for some in batches(changes, _BATCH):
-            self._engine.set_payloads(some)
-            done = sum(len(points) for points, _ in some)
-            progress(done)
-            written += done
-        return written
+        if memberships:
+            self._engine.create_indexes(dict.fromkeys(map(membership_key, memberships), "float"))
+            return set_memberships(self._engine, ids, labels, memberships, progress)
+        return set_labels(self._engine, changed_labels(ids, labels, previous), progress)
 
     def set_complements(self, complements: Iterable[tuple[str, str]]) -> None:
         """Write each product's ranked complements, those that changed: (product id, text) pairs.
 
         As text, because the embedded engine takes in one string eight times faster than lists of 50 ids and numbers.
         """
-        for some in batches(complements, _BATCH):
-            new = {point_id(product_id): text for product_id, text in some}
-            before = self._engine.retrieve(list(new), keys=(COMPLEMENTS_HASH,))
-            self._engine.set_payloads(changed_complements(new, before))
+        set_complements(self._engine, complements)
 
     def set_first_results(
         self, ids: Sequence[str], labels: Mapping[str, NDArray[np.int64]], complements: Iterable[tuple[int, str]]
     ) -> None:
         """Write labels and complements, as `first_results` has them, where there are none: at once in half the time."""
         self._engine.create_indexes(dict.fromkeys(labels, "integer"))
-        for some in batches(complements, _BATCH):
+        for some in batches(complements, BATCH):
             self._engine.set_payloads(first_results(ids, labels, some))
 
     def delete(self, product_ids: Sequence[str]) -> int:
         """Remove products and say how many were there."""
         there = self.stored(product_ids)
-        for some in batches(there, _BATCH):
+        for some in batches(there, BATCH):
             self._engine.delete([point_id(product_id) for product_id in some])
         return len(there)
 
@@ -301,7 +301,7 @@ class ProductStore:
         labels, conditions = self.readable_labels(), self._typed(where)
         found = (
             point
-            for some in batches(map(point_id, dict.fromkeys(product_ids)), _BATCH)
+            for some in batches(map(point_id, dict.fromkeys(product_ids)), BATCH)
             for page in self._engine.scroll(keys=(*HIT_KEYS, *labels), where=conditions, only=some)
             for point in page
         )
@@ -384,7 +384,7 @@ class ProductStore:
 
     def _retrieved(self, product_ids: Iterable[str], keys: Sequence[str] | None) -> Iterator[Found]:
         """Read the points of products, so many at a time."""
-        for some in batches(product_ids, _BATCH):
+        for some in batches(product_ids, BATCH):
             yield from self._engine.retrieve([point_id(product_id) for product_id in some], keys=keys)
 
     def readable_labels(self) -> tuple[str, ...]:
