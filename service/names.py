@@ -1,21 +1,29 @@
 """What the clusters of a label are called: found from their products, edited by hand, shown beside their numbers."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clustering.distinct import told_apart
 from clustering.naming import Described
 from clustering.naming import name_clusters as found_names
+from clustering.rows import members_of
 from clustering.standing_out import standing_out
+from indexer.embedders.plays import Plays
+from indexer.featuring import kept_model
 from indexer.store import FIELDS, Condition, ProductStore
 
 from . import marking
 from .progress import Bar
-from .vectors import label_column
+from .vectors import label_column, take_vectors
+
+IntArray = NDArray[np.int64]
 
 _LONGEST = 120  # characters of a name
+_PLAYED = 3  # things played that make a name
 CELLS = "identity_cell"  # cuts of the vectors, which nobody asks for by name
 
 
@@ -27,8 +35,8 @@ def names_of(store: ProductStore, label: str, numbers: Iterable[int]) -> dict[in
 def name_clusters(store: ProductStore, label: str) -> int:
     """Name every cluster of a label from its products' titles and categories, else from their own fields.
 
-    Clusters made on features are named from the fields first: titles do not say why those products are together. Names
-    a person gave stay.
+    Clusters made on features are named from the fields first: titles do not say why those products are together. Those
+    of listens are named by what is played there more than elsewhere, where no field tells. Names a person gave stay.
 
     Args:
         store: Filled and clustered.
@@ -41,7 +49,7 @@ def name_clusters(store: ProductStore, label: str) -> int:
         LookupError: If there is no such label.
     """
     store.check_label(label)
-    return _find(store, label, store.records.settings().labels[label])
+    return _find(store, label, store.records.settings().labels[label], _read(store, [label]))
 
 
 def publish(store: ProductStore, labels: Collection[str], run_id: str, bar: Bar) -> None:
@@ -53,14 +61,46 @@ def publish(store: ProductStore, labels: Collection[str], run_id: str, bar: Bar)
         run_id: Of the run that wrote them.
         bar: Draws how far a step is.
     """
-    for label in labels:
-        if label != CELLS:
+    asked_for = [label for label in labels if label != CELLS]
+    if asked_for:
+        with bar("reading what names them", None):
+            products = _read(store, asked_for)
+        for label in asked_for:
             with bar(f"naming {label}", None):
-                _find(store, label, run_id)
+                _find(store, label, run_id, products)
     marking.finish(store, labels, run_id)
 
 
-def _find(store: ProductStore, label: str, run_id: str) -> int:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Products:
+    """What names are found from.
+
+    Args:
+        described: n products.
+        fields: Their own columns, n of them.
+        labels: Label, or the level above one -> int64 (n,).
+    """
+
+    described: Described
+    fields: Sequence[Mapping[str, Any] | None]
+    labels: Mapping[str, IntArray]
+
+
+def _read(store: ProductStore, labels: Sequence[str]) -> _Products:
+    """Read all products once, for all of these labels."""
+    from .taxonomy import parent_label
+
+    keys = sorted({*labels, *filter(None, map(parent_label, labels))})
+    columns = store.take(("title", "categories", "brand", FIELDS, *keys)).columns
+    described = Described(
+        [title or "" for title in columns["title"]],
+        [tuple(names or ()) for names in columns["categories"]],
+        [brand or "" for brand in columns["brand"]],
+    )
+    return _Products(described, columns[FIELDS], {key: label_column(columns[key]) for key in keys})
+
+
+def _find(store: ProductStore, label: str, run_id: str, products: _Products) -> int:
     """Do what `name_clusters` says, for labels that readers do not see yet, too."""
     from .refitting import origin_of
     from .taxonomy import parent_label
@@ -68,26 +108,30 @@ def _find(store: ProductStore, label: str, run_id: str) -> int:
     runs = {run.run_id: run for run in store.records.runs()}
     on_features = origin_of(label, run_id, runs).on == "features"
     parent = parent_label(label)
-    keys = ("title", "categories", "brand", FIELDS, label, *([parent] if parent else []))
-    columns = store.take(keys).columns
-    labels = label_column(columns[label])
-    titles = [title or "" for title in columns["title"]]
-    products = Described(
-        titles,
-        [tuple(names or ()) for names in columns["categories"]],
-        [brand or "" for brand in columns["brand"]],
-    )
-    parents = label_column(columns[parent]) if parent else np.zeros_like(labels)
-    names = found_names(products, labels, parents)
+    labels = products.labels[label]
+    parents = products.labels[parent] if parent else np.zeros_like(labels)
+    names = found_names(products.described, labels, parents)
+    if on_features and isinstance(plays := kept_model(store), Plays):
+        names |= _by_plays(store, label, plays)
     by_fields = np.setdiff1d(labels[labels >= 0], [] if on_features else list(names))
     if len(by_fields):
-        names |= standing_out(columns[FIELDS], labels, by_fields.tolist())
+        names |= standing_out(products.fields, labels, by_fields.tolist())
     siblings = dict(zip(labels.tolist(), parents.tolist(), strict=True))
     kept = store.records.names(label)
     given = {number: name for number, name in kept.edited().items() if number in siblings}
     told = told_apart({**given, **{n: name for n, name in names.items() if n not in given}}, siblings, longest=_LONGEST)
     kept.save({number: names[number] if number in given else told[number] for number in names})
     return len(names)
+
+
+def _by_plays(store: ProductStore, label: str, plays: Plays) -> dict[int, str]:
+    """Name clusters by what is played there more than elsewhere, those of which nothing is known left out."""
+    taken = take_vectors(store, "features", keys=(label,))
+    clusters, rows = np.unique(label_column(taken.columns[label]), return_inverse=True)
+    means = members_of(rows, len(clusters)) @ taken.vectors / np.bincount(rows)[:, None]
+    told = plays.telling(means - taken.vectors.mean(axis=0), _PLAYED)
+    named = zip(clusters.tolist(), told, strict=True)
+    return {cluster: ", ".join(values) for cluster, values in named if cluster >= 0 and values}
 
 
 def rename(store: ProductStore, label: str, number: int, name: str) -> None:

@@ -207,6 +207,17 @@ def test_plays_keep_at_most_64_directions_and_the_seed_suffices():
     assert first.name == second.name != other.name
 
 
+def test_plays_tell_what_speaks_for_some_rows(listens):
+    counts, values = listens
+    plays = fit_plays(counts, values, over="artist", times="plays", seed=0)
+    rows = plays.transform(counts, values)
+    kinds = np.stack([rows[:3].mean(axis=0), rows[3:].mean(axis=0)]) - rows.mean(axis=0)
+    # By hand, weighted rows of metal: (.805 .593 0), (.693 .607 .388), (0 .548 .836), added up: (1.50 1.75 1.22).
+    assert plays.telling(kinds, 1) == [["slayer"], ["davis"]]
+    assert plays.telling(kinds, 9) == [["slayer", "metallica", "gojira"], ["davis", "coltrane"]]
+    assert plays.telling(np.zeros_like(kinds), 3) == [[], []]
+
+
 def test_plays_come_back_from_bytes(listens):
     plays = fit_plays(*listens, over="artist", times="plays", seed=0)
     again = Plays.from_bytes(plays.to_bytes())

@@ -1,5 +1,9 @@
+import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
+from indexer.catalogue.listens import Aggregate, Listens
+from indexer.featuring import index_listens
 from indexer.indexing import index_products
 from indexer.products import Product
 from indexer.store import Condition
@@ -87,6 +91,18 @@ def test_products_without_titles_are_named_by_what_sets_them_apart(store, embedd
     name_clusters(store, "genre_cluster")
     names = {row["name"] for row in named_clusters(store, "genre_cluster")}
     assert names == {"jazz, low energy", "metal, high energy"}
+
+
+def test_listeners_are_named_by_what_they_play_more_than_others(store, embedder):
+    ids = [f"U{n}" for n in range(8)]
+    index_products([Product(each) for each in ids], store, embedder, name_by_id=True)
+    counts = np.array([[9, 7, 0, 0], [8, 9, 0, 0], [5, 9, 0, 0], [9, 9, 0, 1], *[[0, 0, 6, 9]] * 4])
+    listens = Listens([Product(each) for each in ids], ["Blur", "Muse", "Davis", "Monk"], csr_array(counts), [], 8)
+    index_listens(store, listens, Aggregate("artist", "plays"), seed=0)
+    cluster_by(store, "taste", MethodOptions("kmeans", 0, on="features", settings={"k": 2}))
+    names = {row["cluster"]: row["name"] for row in named_clusters(store, "taste")}
+    products = store.get(["U0", "U7"])
+    assert [names[products[each]["taste"]] for each in ("U0", "U7")] == ["Muse, Blur", "Davis, Monk"]
 
 
 def test_names_found_in_either_way_differ_also_where_they_are_cut_short(store, embedder, monkeypatch):

@@ -64,6 +64,22 @@ class Plays:
         rows[np.diff(ours.indptr) == 0] = np.nan
         return np.asarray(rows, dtype=np.float32)
 
+    def telling(self, vectors: NDArray[np.floating[Any]], most: int) -> list[list[str]]:
+        """Say what was counted that speaks for each vector most, as far as the directions know it.
+
+        Args:
+            vectors: (n, d), say how the mean of some products differs from that of all.
+            most: Values of each at most.
+
+        Returns:
+            n lists, the most telling first; what speaks for a vector less than half as much as the first is left out.
+        """
+        told = []
+        for row in vectors @ self.directions:
+            first = np.argsort(-row, kind="stable")[:most]
+            told.append([self.values[place] for place in first.tolist() if 0 < row[place] >= row[first[0]] / 2])
+        return told
+
     def to_bytes(self) -> bytes:
         """Write the model as a safetensors file."""
         from safetensors.numpy import save
