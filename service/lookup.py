@@ -1,7 +1,8 @@
 """Questions about a catalogue, answered from its store: the same for the command line, Python and HTTP."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from typing import Any, Literal
 
 import numpy as np
@@ -19,8 +20,10 @@ from indexer.store import (
     SUPERSEDED,
     TEXT_HASH,
     Condition,
+    Found,
     Hit,
     Nearest,
+    Payload,
     ProductStore,
     membership_key,
 )
@@ -32,6 +35,7 @@ By = Literal["text", "image", "features", "fused"]
 
 MAIN_LABELS = ("identity", "similarity", "complementary")
 EXAMPLES = 50  # products of a cluster from which the one shown is chosen
+AS_LONG = 100  # products that are read in the time in which one cluster is asked for
 _HIDDEN = frozenset((RECORD_HASH, TEXT_HASH, IMAGE_HASH, SUPERSEDED, COMPLEMENTS, COMPLEMENTS_HASH))
 
 
@@ -188,33 +192,46 @@ def clusters(store: ProductStore, label: str, *, limit: int | None = 20) -> list
 
     The example is a product from the middle of the cluster, as far as `EXAMPLES` of its products tell.
     """
-    listed = []
     sizes = store.cluster_sizes(label)[:limit]
     names = names_of(store, label, [cluster for cluster, _ in sizes])
-    for cluster, size in sizes:
-        example = _most_central(store, store.products([Condition(label, "=", (cluster,))], limit=EXAMPLES))
-        listed.append(
-            {
-                "cluster": cluster,
-                "size": size,
-                **({"name": names.get(cluster, "")} if names else {}),
-                "example": example.title or " > ".join(example.categories),
-                "product_id": example.product_id,
-            }
-        )
-    return listed
+    examples = {cluster: _most_central(some) for cluster, some in _some_of_each(store, label, sizes)}
+    return [
+        {
+            "cluster": cluster,
+            "size": size,
+            **({"name": names.get(cluster, "")} if names else {}),
+            "example": examples[cluster].get("title") or " > ".join(examples[cluster].get("categories", ())),
+            "product_id": examples[cluster]["product_id"],
+        }
+        for cluster, size in sizes
+    ]
 
 
-def _most_central(store: ProductStore, hits: Sequence[Hit]) -> Hit:
+def _some_of_each(
+    store: ProductStore, label: str, sizes: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, list[Found]]]:
+    """Read the first products of each cluster, with their text vectors where there are any."""
+    keys, vector = (label, "title", "categories"), "text" if "text" in store.dims() else None
+    if len(sizes) * AS_LONG < store.count():
+        for cluster, _ in sizes:
+            pages = store.pages(keys, vector=vector, where=[Condition(label, "=", (cluster,))])
+            yield cluster, list(islice(chain.from_iterable(pages), EXAMPLES))
+        return
+    members: dict[int, list[Found]] = {cluster: [] for cluster, _ in sizes}
+    for found in chain.from_iterable(store.pages(keys, vector=vector)):
+        some = members.get(found.payload.get(label, NOISE))
+        if some is not None and len(some) < EXAMPLES:
+            some.append(found)
+    yield from members.items()
+
+
+def _most_central(products: Sequence[Found]) -> Payload:
     """Choose the product nearest to the mean of all by text; the first where none has such a vector, or all are two."""
-    if len(hits) <= 2 or "text" not in store.dims():
-        return hits[0]
-    found = store.vectors_of([hit.product_id for hit in hits], "text")
-    there = [hit for hit in hits if found.get(hit.product_id) is not None]
-    if not there:
-        return hits[0]
-    vectors = np.array([found[hit.product_id] for hit in there])
-    return there[int((vectors @ vectors.mean(axis=0)).argmax())]  # rows of length 1: the larger, the nearer
+    there = [found for found in products if "text" in found.vectors]
+    if len(products) <= 2 or not there:
+        return products[0].payload
+    vectors = np.array([found.vectors["text"] for found in there])
+    return there[int((vectors @ vectors.mean(axis=0)).argmax())].payload  # rows of length 1: the larger, the nearer
 
 
 def show(store: ProductStore, product_id: str) -> dict[str, Any]:

@@ -4,7 +4,8 @@ import pytest
 
 from indexer.indexing import index_products
 from indexer.products import Product
-from service import marking
+from indexer.store import Condition
+from service import lookup, marking
 from service.export import export
 from service.lookup import clusters, show
 
@@ -64,8 +65,10 @@ def test_labels_half_written_or_forgotten_are_not_shown(labelled):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("as_long", [0, 1_000_000], ids=["asked cluster by cluster", "read at once"])
 @pytest.mark.parametrize("turn", range(4))
-def test_the_example_of_a_cluster_is_from_its_middle(store, embedder, turn):
+def test_the_example_of_a_cluster_is_from_its_middle(store, embedder, turn, as_long, monkeypatch):
+    monkeypatch.setattr(lookup, "AS_LONG", as_long)
     titles = ["bag", "red flip flops", "flip flops", "blue flip flops"]
     ids = IDS[:4]
     products = [Product(i, title=title) for i, title in zip(ids, titles[turn:] + titles[:turn], strict=True)]
@@ -77,8 +80,12 @@ def test_the_example_of_a_cluster_is_from_its_middle(store, embedder, turn):
     assert (listed["example"], listed["size"]) == ("flip flops", 4)
 
 
-def test_the_example_of_a_cluster_without_vectors_of_text_is_its_first_product(filled, monkeypatch):
-    write(filled, "shelf", [0, 0, 0, 0, 0])
-    monkeypatch.setattr(filled, "vectors_of", lambda ids, name: dict.fromkeys(ids))
-    (first, *_) = filled.products(limit=1)
-    assert clusters(filled, "shelf")[0]["product_id"] == first.product_id
+@pytest.mark.parametrize("as_long", [0, 1_000_000])
+def test_the_example_of_a_cluster_without_vectors_of_text_is_its_first_product(filled, as_long, monkeypatch):
+    monkeypatch.setattr(lookup, "AS_LONG", as_long)
+    write(filled, "shelf", [0, 0, 1, 1, -1])
+    filled.drop_vector("text")
+    first = {cluster: filled.products([Condition("shelf", "=", (cluster,))], limit=1)[0] for cluster in (0, 1)}
+    assert {row["cluster"]: row["product_id"] for row in clusters(filled, "shelf")} == {
+        cluster: hit.product_id for cluster, hit in first.items()
+    }

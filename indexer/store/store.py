@@ -273,14 +273,22 @@ class ProductStore:
         """
         return BlockWriter(self.count(), self._dim(name), memory_limit=memory_limit, exact=exact)
 
-    def pages(self, keys: Sequence[str] = (), *, vector: str | None = None) -> Iterator[list[Found]]:
-        """Read all products a page at a time, in the order of `take`; the product's id is always among the keys.
+    def pages(
+        self, keys: Sequence[str] = (), *, vector: str | None = None, where: Sequence[Condition] = ()
+    ) -> Iterator[list[Found]]:
+        """Read products a page at a time, in the order of `take`; the product's id is always among the keys.
+
+        Args:
+            keys: Payload keys wanted.
+            vector: Name of the dense vector wanted.
+            where: Conditions that all hold; none for all products.
 
         Raises:
             LookupError: If the collection does not exist or holds no product.
         """
         self._check_there_are_products()
-        return self._engine.scroll(keys=("product_id", *keys), vectors=() if vector is None else (vector,))
+        vectors = () if vector is None else (vector,)
+        return self._engine.scroll(keys=("product_id", *keys), vectors=vectors, where=self._typed(where))
 
     def points(self) -> Iterator[list[Found]]:
         """Read every point whole, vectors and all, a page at a time, to copy a store."""
