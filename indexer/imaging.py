@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .images import KEPT, BadPicture, PictureSource
-from .images.crop import Crop
 from .images.kept import digest
 from .images.viewing import view
 from .products import Rejected
@@ -95,7 +94,7 @@ def index_images(
     source: PictureSource,
     embedder: PictureEmbedder,
     *,
-    crop_by: Crop = "none",
+    crop_by: str = "none",
     batch_size: int = DEFAULT_BATCH,
     on_rejected: Callable[[Rejected], None] = lambda rejected: None,
     progress: Callable[[int], None] = lambda products: None,
@@ -111,7 +110,7 @@ def index_images(
         store: Filled by `index_products`.
         source: Finds each product's picture.
         embedder: Must be the model the store's pictures were embedded with.
-        crop_by: What is cut out before embedding.
+        crop_by: What is cut out before embedding, as `checked_crop` gives it.
         batch_size: Pictures embedded and written at a time, at least 1.
         on_rejected: Called with each picture that cannot be used.
         progress: Called with the number of products done.
@@ -174,7 +173,7 @@ def _threads() -> Iterator[ThreadPoolExecutor]:
 
 
 def _begun(
-    store: ProductStore, source: PictureSource, made_with: str, crop_by: Crop, threads: ThreadPoolExecutor
+    store: ProductStore, source: PictureSource, made_with: str, crop_by: str, threads: ThreadPoolExecutor
 ) -> Generator[Future[_Ready]]:
     """Begin to read the pictures of all products that have one."""
     pages = store.pages(("image_urls", FIELDS, PICTURE, IMAGE_HASH))
@@ -198,7 +197,7 @@ def _ahead(items: Iterable[Any], count: int) -> Iterator[Any]:
         yield item.result()
 
 
-def _read(product: Payload, found: Path | BadPicture, source: PictureSource, made_with: str, crop_by: Crop) -> _Ready:
+def _read(product: Payload, found: Path | BadPicture, source: PictureSource, made_with: str, crop_by: str) -> _Ready:
     """Read one picture, unless it is the one that is known; where a file is no picture, the product's next one."""
     product_id, known = product["product_id"], product.get(IMAGE_HASH, "")
     if isinstance(found, BadPicture):
@@ -256,7 +255,7 @@ class _Writer:
         self,
         store: ProductStore,
         embedder: PictureEmbedder,
-        crop_by: Crop,
+        crop_by: str,
         summary: ImageSummary,
         on_rejected: Callable[[Rejected], None],
     ) -> None:

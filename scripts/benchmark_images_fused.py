@@ -14,7 +14,7 @@ from indexer.catalogue import read_catalogue
 from indexer.embedders.text import TextEmbedder
 from indexer.embedders.visual_words import fit_visual_words
 from indexer.images import BadPicture, FromFolder, read_picture
-from indexer.images.crop import Crop, crop
+from indexer.images.crop import crop
 from indexer.imaging import index_images
 from indexer.indexing import index_products
 from indexer.products import Product
@@ -65,7 +65,6 @@ def logos(data: Path, seed: int) -> Case:
     folder = data / "car_logos"
     files = {name: sorted((folder / name).iterdir()) for name in ("thumb_256", "original_256")}
     scores: dict[str, Scores] = {}
-    how: Crop
     for how in ("salient", "none"):
         seen = {name: dict(_seen(some, how)) for name, some in files.items()}
         both = sorted(seen["thumb_256"].keys() & seen["original_256"].keys())
@@ -83,7 +82,7 @@ def logos(data: Path, seed: int) -> Case:
     )
 
 
-def _seen(files: Sequence[Path], how: Crop) -> Iterator[tuple[str, Image.Image]]:
+def _seen(files: Sequence[Path], how: str) -> Iterator[tuple[str, Image.Image]]:
     for file in files:
         try:
             yield file.stem, crop(read_picture(file), how)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from indexer.embedders.models import fingerprint
 from indexer.embedders.vision import check_there, describe
 from indexer.embedders.visual_words import VisualWords, fit_visual_words
 from indexer.images import BadPicture, Downloads, FirstOf, FromFolder, FromUrls, Kept, PictureSource
-from indexer.images.crop import Crop
+from indexer.images.crop import segmenter
 from indexer.images.segment import check_sam
 from indexer.images.viewing import view
 from indexer.imaging import IMAGE, ImageSummary, PictureEmbedder, check_images_fit, index_images
@@ -62,7 +61,7 @@ def add_pictures(
     source: PictureSource,
     model: str | None,
     *,
-    crop_by: Crop = "none",
+    crop_by: str = "none",
     seed: int = 0,
     on_rejected: Callable[[Rejected], None] = lambda rejected: None,
     say: Say = lambda text: None,
@@ -74,7 +73,7 @@ def add_pictures(
         store: Filled by `index_products`.
         source: Finds them.
         model: Of the pictures; None for the collection's own, else the default.
-        crop_by: How they are cropped.
+        crop_by: How they are cropped, as `checked_crop` gives it.
         seed: Of visual words.
         on_rejected: Called with each picture that cannot be used.
         say: Called with a line about what is done.
@@ -100,7 +99,7 @@ def image_embedder(
     model: str | None,
     *,
     source: PictureSource | None = None,
-    crop_by: Crop = "none",
+    crop_by: str = "none",
     seed: int = 0,
     say: Say = lambda text: None,
 ) -> PictureEmbedder:
@@ -110,7 +109,7 @@ def image_embedder(
         store: Filled by `index`.
         model: Its name; None for the one the collection was made with, else the default.
         source: Where pictures are; needed to learn visual words from the catalogue's own.
-        crop_by: How they are cropped.
+        crop_by: How they are cropped, as `checked_crop` gives it.
         seed: Of what is learned.
         say: Called with a line about what is done.
 
@@ -171,8 +170,8 @@ def settled_model(store: ProductStore, model: str | None, crop_by: str) -> str:
         (check_there if first else describe)(asked)
         if not first:
             _check_weights(store, asked)
-    if first and crop_by == "sam":
-        check_sam()
+    if first and (segmenting := segmenter(crop_by)):
+        check_sam(segmenting)
     return asked
 
 
@@ -199,7 +198,7 @@ def _note_weights(store: ProductStore, model: str) -> None:
     store.records.save_settings(replace(store.records.settings(), image_weights=weights))
 
 
-def _pictures(store: ProductStore, source: PictureSource, crop_by: Crop) -> Iterator[Image.Image]:
+def _pictures(store: ProductStore, source: PictureSource, crop_by: str) -> Iterator[Image.Image]:
     """Read the catalogue's pictures, in order of their points, which is as good as random."""
     for page in store.pages(("image_urls", FIELDS)):
         for _, found in source.pictures([each.payload for each in page]):
@@ -235,7 +234,7 @@ def picture_vector(store: ProductStore, file: Path, *, say: Say = lambda text: N
     """
     _check_pictures(store)
     try:
-        picture = view(file, cast(Crop, store.records.settings().crop or "none")).picture
+        picture = view(file, store.records.settings().crop or "none").picture
     except OSError as error:
         raise ValueError(f"'{file}' cannot be read ({error.strerror or error}): give a picture file") from error
     except BadPicture as error:
@@ -265,7 +264,7 @@ def words_vector(store: ProductStore, text: str, *, say: Say = lambda text: None
 
 
 def _own_embedder(store: ProductStore, say: Say) -> PictureEmbedder:
-    return image_embedder(store, None, crop_by=cast(Crop, store.records.settings().crop or "none"), say=say)
+    return image_embedder(store, None, crop_by=store.records.settings().crop or "none", say=say)
 
 
 def _check_pictures(store: ProductStore) -> None:

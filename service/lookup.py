@@ -30,6 +30,7 @@ from indexer.store import (
 
 from .fusion import shares_of, similar_fused
 from .names import names_of
+from .vectors import HOW
 
 By = Literal["text", "image", "features", "fused"]
 
@@ -114,9 +115,8 @@ def similar(
         LookupError: If a product is not in the store, or has no such vector.
         ValueError: If the filter, the limit or a weight is wrong.
     """
-    if by == "features" and "features" not in store.dims():
-        step = "run `assort index CATALOGUE --numeric COLUMN,...`"
-        raise LookupError(f"collection '{store.name}' has no features to compare by: {step}")
+    if by != "fused" and by not in store.dims():
+        raise LookupError(f"collection '{store.name}' has no vector '{by}' to compare by: {HOW[by]}")
     if by == "fused":
         found = similar_fused(store, product_ids, shares_of(store, weights), where=where, limit=limit)
     else:

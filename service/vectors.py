@@ -15,11 +15,12 @@ from .fusion import shares_of
 
 On = Literal["text", "image", "features", "fused"]
 ON: tuple[On, ...] = get_args(On)
-_HOW = {
+HOW = {
     "text": "run `assort index CATALOGUE` first",
     "image": "run `assort index CATALOGUE --images download`, or --images FOLDER",
     "features": "run `assort index CATALOGUE --numeric COLUMN,...`",
 }
+"""Kind of vector -> how products come by it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,12 +61,12 @@ def take_vectors(
     taken = store.take(wanted)  # says so when there are no products
     for kind in kinds:
         if kind not in store.dims():
-            raise LookupError(f"collection '{store.name}' has no vector '{kind}': {_HOW[kind]}")
+            raise LookupError(f"collection '{store.name}' has no vector '{kind}': {HOW[kind]}")
     blocks = [np.asarray(store.vectors(kind), dtype=np.float32) for kind in kinds]
     vectors = blocks[0] if on != "fused" else fused_vectors(blocks, list(shares_of(store, weights).values()))
     rows: list[int] = np.flatnonzero(has_vector(vectors)).tolist()
     if not rows:
-        raise LookupError(f"no product of collection '{store.name}' has a vector '{on}': {_HOW[kinds[-1]]}")
+        raise LookupError(f"no product of collection '{store.name}' has a vector '{on}': {HOW[kinds[-1]]}")
     left_out = sorted(set(range(len(vectors))).difference(rows))
     if left_out:
         vectors = vectors[rows]

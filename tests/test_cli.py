@@ -187,6 +187,15 @@ def test_an_empty_search_is_refused(shop):
     assert "the text to search for is empty" in done.stderr
 
 
+def test_a_path_that_cannot_be_used_is_named_with_what_to_look_at(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run("sample", "file/shop")
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "Error: 'file/shop' cannot be used (Not a directory): check its path, its rights and the room on the disk\n"
+    )
+
+
 def test_a_sample_too_small_is_refused(run):
     done = run("sample", "s", "--products", "3")
     assert done.exit_code == 1

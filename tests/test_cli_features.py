@@ -178,7 +178,7 @@ def test_a_collection_without_features_says_how_to_get_some(run):
     done = run("similar", "a", "--by", "features")
     assert done.exit_code == 1
     assert done.stderr == (
-        "Error: collection 'products' has no features to compare by: "
+        "Error: collection 'products' has no vector 'features' to compare by: "
         "run `assort index CATALOGUE --numeric COLUMN,...`\n"
     )
 

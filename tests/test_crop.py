@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from indexer.embedders.models import ModelUnavailable
 from indexer.images import segment
-from indexer.images.crop import crop, salient_box, with_context
+from indexer.images.crop import CROPS, checked_crop, crop, crop_box, salient_box, segmenter, with_context
 from indexer.images.foreground import enlarged
 from indexer.images.segment import segmented_box
 
@@ -193,6 +194,24 @@ def test_segment_anything_is_asked_about_every_point_as_transformers_would(tiny_
     assert qualities[asked] == pytest.approx(found.iou_scores.numpy().ravel(), abs=1e-4)
 
 
+def test_another_segment_anything_is_asked_by_its_folder_from_anywhere(tiny_sam, tmp_path, monkeypatch):
+    monkeypatch.chdir(Path(tiny_sam).parent)
+    how = checked_crop(f"sam:{Path(tiny_sam).name}")
+    monkeypatch.chdir(tmp_path)
+    assert (how, segmenter(how)) == (f"sam:{Path(tiny_sam).resolve()}", str(Path(tiny_sam).resolve()))
+    picture, _ = trousers()
+    assert crop_box(picture, how) == with_context(segmented_box(picture, model=tiny_sam), picture.size)
+
+
+def test_a_way_to_crop_is_one_of_those_there_are():
+    assert [checked_crop(how) for how in CROPS] == list(CROPS)
+    assert checked_crop("sam:facebook/sam-vit-huge") == "sam:facebook/sam-vit-huge"
+    assert [segmenter(how) for how in (*CROPS, "sam:x/y")] == [None, None, "facebook/sam-vit-base", "x/y"]
+    for wrong in ("tight", "sam:", ""):
+        with pytest.raises(ValueError, match=f"^a crop is none, salient, sam or sam:MODEL, .*, got '{wrong}'$"):
+            checked_crop(wrong)
+
+
 def test_a_segmented_box_lies_inside_the_picture(tiny_sam):
     picture, _ = trousers()
     left, top, right, bottom = segmented_box(picture, model=tiny_sam)
@@ -231,7 +250,8 @@ def test_without_its_weights_there_is_a_way_out(tmp_path):
         f"there is no model folder '{tmp_path / 'none'}': give a folder or a name on the Hugging Face hub"
     )
     with pytest.raises(
-        ModelUnavailable, match=r"folder .* does not load .*: take --crop salient, which needs no weights"
+        ModelUnavailable,
+        match=r"folder .* does not load .*: give --crop sam:FOLDER one that holds it, or take --crop salient, ",
     ):
         segmented_box(Image.new("RGB", (9, 9)), model=str(tmp_path))
 

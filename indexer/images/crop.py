@@ -1,6 +1,6 @@
 """Cut the thing out of the page around it: a ring on a table, a logo on an invoice."""
 
-from typing import Literal
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,8 @@ from PIL import Image
 
 from .foreground import BoolArray, Box, FloatArray, bounds, enlarged, lab
 
-Crop = Literal["none", "salient", "sam"]
+CROPS = ("none", "salient", "sam")
+_SAM = "sam:"  # before the name of another Segment Anything than the default, or its folder
 
 _SIDE = 96  # pixels along the longer side of what is looked at
 _MARGIN = 0.08  # of the thing's longer side, left around it
@@ -19,18 +20,40 @@ _BESIDE = 0.25  # of the largest region's weight that another must have to belon
 _ALL = 0.9  # of the picture; a thing as large is all of it
 
 
-def crop(picture: Image.Image, how: Crop) -> Image.Image:
+def checked_crop(how: str) -> str:
+    """Give a way to crop as it is kept: a folder with its whole path, so that it is found from any other folder, too.
+
+    Args:
+        how: One of `CROPS`, or `sam:MODEL`, a name on the Hugging Face hub or a folder.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    model = how.removeprefix(_SAM)
+    if how not in CROPS and (model == how or not model):
+        raise ValueError(f"a crop is {', '.join(CROPS)} or sam:MODEL, a name or a folder, got '{how}'")
+    return _SAM + str(Path(model).resolve()) if model != how and Path(model).is_dir() else how
+
+
+def segmenter(how: str) -> str | None:
+    """Name the Segment Anything model that a way to crop asks; None where it asks none."""
+    from .segment import SAM
+
+    return SAM if how == "sam" else how.removeprefix(_SAM) if how.startswith(_SAM) else None
+
+
+def crop(picture: Image.Image, how: str) -> Image.Image:
     """Cut out what a picture shows, as `crop_box` finds it."""
     return picture if how == "none" else picture.crop(crop_box(picture, how))
 
 
-def crop_box(picture: Image.Image, how: Crop) -> Box:
+def crop_box(picture: Image.Image, how: str) -> Box:
     """Find the part of a picture that shows its thing.
 
     Args:
         picture: Of mode RGB, any size.
         how: `none` leaves it as it is, `salient` takes what stands out against the picture's border, `sam` asks Segment
-            Anything (`segment.segmented_box`).
+            Anything (`segment.segmented_box`), and `sam:MODEL` another one, by its name or folder.
 
     Returns:
         In pixels, with a little around the thing and as square as the picture allows; all of the picture where nothing
@@ -41,10 +64,10 @@ def crop_box(picture: Image.Image, how: Crop) -> Box:
     """
     if how == "none":
         return 0, 0, *picture.size
-    if how == "sam":
+    if model := segmenter(how):
         from .segment import segmented_box
 
-        box = segmented_box(picture)
+        box = segmented_box(picture, model=model)
     else:
         box = salient_box(picture)
     return with_context(box, picture.size)

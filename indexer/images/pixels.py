@@ -72,7 +72,7 @@ def read_picture(content: bytes | Path, *, most_pixels: int = MOST_PIXELS) -> Im
         except BadPicture:
             raise
         except Image.DecompressionBombError as error:
-            raise BadPicture("too many pixels") from error
+            raise BadPicture(f"more than {most_pixels:,} pixels") from error
         except _DAMAGE as error:
             cut = isinstance(error, EOFError) or "truncated" in str(error).lower()
             raise BadPicture("truncated picture" if cut else "damaged picture") from error
@@ -94,9 +94,9 @@ def _decoded(file: IO[bytes], decoder: str, most_pixels: int) -> Image.Image:
         image: Image.Image = Image.open(file, formats=(decoder,))
     width, height = image.size
     if width * height > most_pixels:
-        raise BadPicture("too many pixels")
+        raise BadPicture(f"more than {most_pixels:,} pixels")
     if min(width, height) < LEAST_SIDE:
-        raise BadPicture("too few pixels")
+        raise BadPicture(f"fewer than {LEAST_SIDE} pixels a side")
     image.draft(None, (_LARGE, _LARGE))  # only JPEG can
     with _quiet() if decoder == "TIFF" else nullcontext():  # the only one that warns while it decodes
         image.load()

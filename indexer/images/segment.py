@@ -17,7 +17,7 @@ _SIDE = 1024  # pixels along the longer side of what the model sees
 _GRID = 4  # points along a side that the model is asked about: what is this a part of?
 _LEAST, _MOST = 0.005, 0.9  # of the picture: smaller is a detail, larger is the page
 _TOUCHING = 0.5  # of the border that a mask may cover before it is the background
-_WAY_OUT = "take --crop salient, which needs no weights"
+_WAY_OUT = "give --crop sam:FOLDER one that holds it, or take --crop salient, which needs no weights"
 _asking = Lock()  # pictures are cropped in several threads, and the model is one
 
 
@@ -75,7 +75,7 @@ def _agreed(masks: NDArray[np.bool_], qualities: NDArray[np.float32]) -> int:
     return int(np.argmax(likeness @ qualities * qualities))
 
 
-def check_sam(model: str = SAM) -> None:
+def check_sam(model: str) -> None:
     """Load the model, so that it is known beforehand whether it is here.
 
     Raises:

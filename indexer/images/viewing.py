@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from .crop import Crop, crop_box
+from .crop import crop_box
 from .foreground import Box
 from .phash import perceptual_hash
 from .pixels import read_picture
@@ -28,12 +28,12 @@ class View(NamedTuple):
     box: Box | None
 
 
-def view(content: bytes | Path, crop_by: Crop) -> View:
+def view(content: bytes | Path, crop_by: str) -> View:
     """Read a picture, crop it and make it small.
 
     Args:
         content: The file, or its bytes.
-        crop_by: What is cut out.
+        crop_by: What is cut out, as `crop_box` takes it.
 
     Raises:
         BadPicture: If it is no picture that can be used.

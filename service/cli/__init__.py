@@ -21,11 +21,18 @@ class _Assort(click.Group):
         except BrokenPipeError:
             raise  # the reader of a pipe has seen enough: click ends quietly
         except (ValueError, OSError, ModelUnavailable, ServerFailed, StoreLocked) as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(_said(error)) from error
         except LookupError as error:
             if type(error) is not LookupError:  # a KeyError or IndexError is a mistake of ours: show where
                 raise
             raise click.ClickException(str(error)) from error
+
+
+def _said(error: Exception) -> str:
+    """Say what is wrong, of the system's own errors also with which file and what to look at."""
+    if not isinstance(error, OSError) or not error.filename:
+        return str(error)
+    return f"'{error.filename}' cannot be used ({error.strerror}): check its path, its rights and the room on the disk"
 
 
 @click.group(cls=_Assort, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

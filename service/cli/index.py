@@ -8,7 +8,6 @@ from dataclasses import asdict
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import cast
 
 import click
 
@@ -17,7 +16,6 @@ from indexer.catalogue.listens import Listens
 from indexer.embedders.text import DEFAULT_MODEL, TextEmbedder
 from indexer.embedders.tiers import Speed, settled_name
 from indexer.images import FirstOf
-from indexer.images.crop import Crop
 from indexer.images.pixels import NOT_PUBLIC
 from indexer.imaging import ImageSummary
 from indexer.indexing import DEFAULT_BATCH, IndexSummary, index_products
@@ -174,7 +172,7 @@ def _picture_run(
         return None
     from ..images import add_pictures, picture_source, settled_model
 
-    crop_by = asked.crop or cast(Crop, store.records.settings().crop or "none")
+    crop_by = asked.crop or store.records.settings().crop or "none"
     model = settled_model(store, asked.model, crop_by)
     places = [asked.where] if asked.where else [str(path) for path in catalogues.paths]
     column = IMAGE_FILE if asked.column else ""

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import click
 
 from indexer.embedders.cache import cache_folder
-from indexer.images.crop import Crop
+from indexer.images.crop import checked_crop
 
 from .. import fusion
 from .options import Command, note, opened, print_json, store_options
@@ -29,9 +29,16 @@ class PictureOptions:
 
     where: str | None
     model: str | None
-    crop: Crop | None
+    crop: str | None
     column: str
     private: bool
+
+
+def _checked(how: str) -> str:
+    try:
+        return checked_crop(how)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 _OPTIONS = (
@@ -50,8 +57,10 @@ _OPTIONS = (
     ),
     click.option(
         "--crop",
-        type=click.Choice(get_args(Crop)),
-        help="Embed the thing, not the page around it.  [default: as the collection's pictures were, else none]",
+        callback=lambda ctx, param, how: how and _checked(how),
+        metavar="none|salient|sam|sam:MODEL",
+        help="Embed the thing, not the page around it; MODEL is another Segment Anything, by name or folder.  "
+        "[default: as the collection's pictures were, else none]",
     ),
     click.option("--allow-private", "private", is_flag=True, help="Download from addresses inside your network, too."),
 )
@@ -77,7 +86,7 @@ def picture_options(command: Command) -> Command:
             raise click.BadParameter(f"'{where}' is neither download, none nor a folder", param_hint="--images")
         if column and where in (None, "none", "download"):
             raise click.UsageError("--image-column names files in a folder: give --images FOLDER")
-        return command(pictures=PictureOptions(where, model, cast(Crop | None, crop), column, private), **others)
+        return command(pictures=PictureOptions(where, model, crop, column, private), **others)
 
     for option in reversed(_OPTIONS):
         described = option(described)
