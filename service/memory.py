@@ -79,6 +79,7 @@ CLUSTERING: Mapping[str, Need] = {
     "complementary clusters": Need(product=420, link=80, neighbour=100),
     "writing labels": Need(product=1240, link=80, neighbour=60),
     "ranking complements": Need(product=1240, link=80, neighbour=60),
+    "reading for the names": Need(product=1500),
     "naming identity": Need(product=1500),
     "naming similarity": Need(product=1500),
     "naming complementary": Need(product=1500),
@@ -96,7 +97,7 @@ STEPS_OF: Mapping[str, tuple[str, ...]] = {
         "naming complementary",
     ),
 }
-_ALWAYS = ("reading the store", "writing labels", "building the vector index")
+_ALWAYS = ("reading the store", "writing labels", "reading for the names", "building the vector index")
 
 
 def clustering_bytes(size: Size, kinds: Collection[str], *, mapped: bool = False) -> float:

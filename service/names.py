@@ -63,7 +63,7 @@ def publish(store: ProductStore, labels: Collection[str], run_id: str, bar: Bar)
     """
     asked_for = [label for label in labels if label != CELLS]
     if asked_for:
-        with bar("reading what names them", None):
+        with bar("reading for the names", None):
             products = _read(store, asked_for)
         for label in asked_for:
             with bar(f"naming {label}", None):

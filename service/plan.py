@@ -74,6 +74,7 @@ STAGES = (
     Stage("complementary clusters", "cluster", power(1.09)),
     Stage("writing labels", "cluster", power(1.04)),
     Stage("ranking complements", "cluster", power(1.03)),
+    Stage("reading for the names", "cluster", power(1.03)),
     *(Stage(f"naming {kind}", "cluster", power(1)) for kind in KINDS),
     Stage("building the vector index", "cluster", power(1.25), beside="writing"),
 )
