@@ -50,3 +50,14 @@ def test_a_true_level_is_graded_against_the_level_with_the_nearest_number_of_clu
     nearest = script("taxonomy")._nearest
     assert nearest(levels, np.arange(60) % 4).tolist() == levels[0].tolist()
     assert nearest(levels, np.where(np.arange(60) < 50, np.arange(60) % 14, -1)).tolist() == levels[1].tolist()
+
+
+def test_a_figure_is_the_median_of_its_seeds_and_a_lead_one_of_medians(script):
+    module = script("taxonomy")
+    runs = [
+        {"assort": {"V, a": ours, "V, b": 0.5}, module.OWN: {"V, a": theirs, "V, b": 0.25}}
+        for ours, theirs in ((0.5, 0.75), (0.75, 0.25), (0.625, 0.5))
+    ]
+    middle = module._medians(runs)
+    assert middle == {"assort": {"V, a": 0.625, "V, b": 0.5}, module.OWN: {"V, a": 0.5, "V, b": 0.25}}
+    assert module._least_lead(middle, module.OWN, ["a", "b"]) == 0.125
