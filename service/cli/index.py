@@ -8,6 +8,7 @@ from dataclasses import asdict
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,6 +16,7 @@ from indexer.catalogue import CatalogueError, Catalogues
 from indexer.catalogue.listens import Listens
 from indexer.embedders.text import DEFAULT_MODEL, TextEmbedder
 from indexer.embedders.tiers import Speed, settled_name
+from indexer.featuring import FeatureSummary
 from indexer.images import FirstOf
 from indexer.images.pixels import NOT_PUBLIC
 from indexer.imaging import ImageSummary
@@ -76,10 +78,7 @@ def index(
         raise click.UsageError("--limit reads only part of a catalogue: --delete-missing would remove the rest")
     total = lines_of(catalogues)
     check_indexing(total, MODEL_BYTES, max_memory)
-    default = "assort-rejects.jsonl" if "://" in location else f"{location}/{collection}.rejects.jsonl"
-    rejects = rejects or Path(default)
-    if any(source.resolve() == rejects.resolve() for source in catalogues.paths):
-        raise click.BadParameter(f"'{rejects}' is a SOURCE: rejected lines need a file of their own")
+    rejects = _rejects_path(rejects, location, collection, catalogues)
     listens = listens_of(catalogues, features, quiet=quiet)
     if listens is None:
         _check_readable(catalogues)
@@ -88,39 +87,52 @@ def index(
         model = settled_name(text_model, speed, store.records.settings().text_model, DEFAULT_MODEL)
         embed_pictures = _picture_run(store, catalogues, pictures, quiet=quiet)
         make_features = feature_run(store, features, listens, quiet=quiet)
-        note("making the model ready; the first time that takes half a minute", quiet=quiet)
-        stages = Stages()
-        with progress_bar("indexing", total or None, quiet=quiet) as progress:
-            summary = index_products(
-                _records(store, catalogues, listens, quiet=quiet),
-                store,
-                TextEmbedder(model, on_load=lambda origin: note(f"embedding with {origin}", quiet=quiet)),
-                text_fields=text_fields,
-                batch_size=batch_size,
-                delete_missing=delete_missing,
-                name_by_id=make_features is not None,
-                on_rejected=reject,
-                progress=lambda lines: progress(lines, stages.slowest()),
-                stages=stages,
-                parameters={"sources": [str(path) for path in catalogues.paths]},
-            )
+        summary = _index_texts(
+            store, _records(store, catalogues, listens, quiet=quiet), model, total, quiet=quiet,
+            text_fields=text_fields, batch_size=batch_size, delete_missing=delete_missing,
+            name_by_id=make_features is not None, on_rejected=reject,
+            parameters={"sources": [str(path) for path in catalogues.paths]},
+        )  # fmt: skip
         products, images, made = store.count(), None, None
         if not as_json:
             _print_summary(summary, rejects, products, what="lines" if listens is None else "products and bad lines")
-        if embed_pictures and products and not summary.failure:
-            images = embed_pictures(on_rejected=reject)
-        if make_features and products and not summary.failure:
-            made = make_features()
+        if products and not summary.failure:
+            images = embed_pictures(on_rejected=reject) if embed_pictures else None
+            made = make_features() if make_features else None
         labelled = bool(store.label_names())
     if as_json:
-        counted = {**asdict(summary), "rejected": dict(summary.rejected), "rejects": str(rejects), "products": products}
-        pictured = {"images": {**asdict(images), "rejected": dict(images.rejected)}} if images else {}
-        print_json({**counted, **pictured, **({"features": asdict(made)} if made else {})})
+        _print_as_json(summary, images, made, rejects, products)
     else:
-        if images:
-            _print_pictures(images, rejects)
-        if made:
-            print_features(made)
+        _print_further(images, made, rejects)
+    _check_ended(summary, images, pictures)
+    if not labelled:
+        note("next: assort cluster all", quiet=quiet)
+
+
+def _rejects_path(asked: Path | None, location: str, collection: str, catalogues: Catalogues) -> Path:
+    """Say where unusable lines go: as asked, beside the store, or with a server into the working folder."""
+    default = "assort-rejects.jsonl" if "://" in location else f"{location}/{collection}.rejects.jsonl"
+    rejects = asked or Path(default)
+    if any(source.resolve() == rejects.resolve() for source in catalogues.paths):
+        raise click.BadParameter(f"'{rejects}' is a SOURCE: rejected lines need a file of their own")
+    return rejects
+
+
+def _index_texts(
+    store: ProductStore, records: Iterable[Product | Rejected], model: str, total: int, *, quiet: bool, **how: Any
+) -> IndexSummary:
+    """Embed and write all records, under a bar that names the slowest stage; `how` is `index_products`' own."""
+    note("making the model ready; the first time that takes half a minute", quiet=quiet)
+    stages = Stages()
+    embedder = TextEmbedder(model, on_load=lambda origin: note(f"embedding with {origin}", quiet=quiet))
+    with progress_bar("indexing", total or None, quiet=quiet) as progress:
+        return index_products(
+            records, store, embedder, progress=lambda lines: progress(lines, stages.slowest()), stages=stages, **how
+        )
+
+
+def _check_ended(summary: IndexSummary, images: ImageSummary | None, pictures: PictureOptions) -> None:
+    """End with 1 where a file broke off, or nothing at all could be used."""
     if summary.failure:
         kept = "\nEverything before it is in the store." if summary.read else ""
         raise click.ClickException(f"{summary.failure}{kept}{_not_read(summary.unread)}")
@@ -128,8 +140,6 @@ def index(
         raise click.ClickException("every line was rejected: check the columns, for example with --map title=COLUMN")
     if images and not images.embedded + images.unchanged:
         raise click.ClickException(_no_picture(pictures, images))
-    if not labelled:
-        note("next: assort cluster all", quiet=quiet)
 
 
 def _check_fields(store: ProductStore, catalogues: Catalogues) -> None:
@@ -237,6 +247,24 @@ def _print_summary(summary: IndexSummary, rejects: Path, products: int, *, what:
         click.echo(f"{summary.deleted:,} products removed that the catalogue no longer has")
     _print_rejected(summary.rejected, "lines", rejects)
     click.echo(f"the store holds {products:,} products")
+
+
+def _print_as_json(
+    summary: IndexSummary, images: ImageSummary | None, made: FeatureSummary | None, rejects: Path, products: int
+) -> None:
+    said = {**asdict(summary), "rejected": dict(summary.rejected), "rejects": str(rejects), "products": products}
+    if images:
+        said["images"] = {**asdict(images), "rejected": dict(images.rejected)}
+    if made:
+        said["features"] = asdict(made)
+    print_json(said)
+
+
+def _print_further(images: ImageSummary | None, made: FeatureSummary | None, rejects: Path) -> None:
+    if images:
+        _print_pictures(images, rejects)
+    if made:
+        print_features(made)
 
 
 def _print_pictures(images: ImageSummary, rejects: Path) -> None:
