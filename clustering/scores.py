@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .gap import Box, Gap, dispersion, gap_of
-from .intrinsic import calinski_harabasz, davies_bouldin, silhouette_samples
+from .intrinsic import KeptDistances, calinski_harabasz, davies_bouldin
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
@@ -17,7 +17,7 @@ REFERENCES = 5
 """Sets without clusters that the rows are compared with."""
 
 COMPARED = 2500
-"""Rows of the sample whose distances to each other are kept, for silhouettes."""
+"""Rows whose distances to all are kept, for silhouettes; of all reference sets together as many."""
 
 
 class Cut(NamedTuple):
@@ -70,14 +70,14 @@ class _Rows:
     """Rows, what cuts them, and those of which silhouettes are measured, against all."""
 
     def __init__(self, vectors: FloatArray, fit: Fit, compared: IntArray) -> None:
-        self.vectors, self._cut, self._compared = vectors, fit(vectors), compared
+        self.vectors, self._cut, self._distances = vectors, fit(vectors), KeptDistances(vectors, compared)
 
     def graded(self, k: int) -> "_Graded":
         """Cut into k clusters and measure what there is to measure without the reference sets."""
         labels, bic = self._cut(k)
-        silhouettes = None
-        if 2 <= len(np.unique(labels)) < len(labels):
-            silhouettes = silhouette_samples(self.vectors, labels, self._compared)
+        silhouettes, used = None, np.unique(labels, return_inverse=True)[1]
+        if 1 <= used.max() < len(labels) - 1:
+            silhouettes = self._distances.silhouettes(used)
         return _Graded(labels, dispersion(self.vectors, labels), silhouettes, bic)
 
 
@@ -106,7 +106,8 @@ class Scorer:
         compared = np.sort(generator.permutation(n)[:COMPARED])
         self._rows = _Rows(vectors, fit, compared)
         box = Box.around(vectors)
-        self._references = [_Rows(box.draw(n, generator), fit, compared) for _ in range(references)]
+        beside = np.sort(generator.permutation(n)[: COMPARED // max(1, references)])
+        self._references = [_Rows(box.draw(n, generator), fit, beside) for _ in range(references)]
         self._found: dict[int, Scores] = {}
 
     @property

@@ -89,7 +89,7 @@ def add_pictures(
     except LookupError as error:
         embedder = _NotLearned(error)  # there is not one usable picture: the run says of each why
         say(str(error))
-    _note_weights(store, embedder.name)
+    _note_weights(store, embedder.name, crop_by)
     with bar("embedding pictures", store.count()) as done:
         return index_images(store, source, embedder, crop_by=crop_by, on_rejected=on_rejected, progress=done)
 
@@ -160,7 +160,8 @@ def settled_model(store: ProductStore, model: str | None, crop_by: str) -> str:
         ValueError: If the collection's pictures were embedded with another model or crop.
         ModelUnavailable: If it is not here and cannot be fetched, or of no known architecture.
     """
-    before = store.records.settings().image_model
+    kept = store.records.settings()
+    before, segmenting = kept.image_model, segmenter(crop_by)
     asked = _located(model) if model else before or DEFAULT_IMAGE_MODEL
     if asked == VISUAL_WORDS and before.startswith(VISUAL_WORDS):
         asked = before
@@ -168,9 +169,10 @@ def settled_model(store: ProductStore, model: str | None, crop_by: str) -> str:
     first = IMAGE not in store.dims()
     if not asked.startswith(VISUAL_WORDS):
         (check_there if first else describe)(asked)
-        if not first:
-            _check_weights(store, asked)
-    if first and (segmenting := segmenter(crop_by)):
+    if not first:
+        _check_weights(store, asked, kept.image_weights)
+        _check_weights(store, segmenting, kept.crop_weights)
+    elif segmenting:
         check_sam(segmenting)
     return asked
 
@@ -180,22 +182,26 @@ def _located(model: str) -> str:
     return str(Path(model).resolve()) if Path(model).is_dir() else model
 
 
-def _check_weights(store: ProductStore, model: str) -> None:
-    """Check that a folder still holds the model that the collection's pictures were embedded with."""
-    before = store.records.settings().image_weights
-    if before and Path(model).is_dir() and (now := fingerprint(Path(model))) != before:
+def _check_weights(store: ProductStore, model: str | None, before: str) -> None:
+    """Check that a folder still holds the model that the collection's pictures were embedded or cropped with."""
+    if before and (now := _weights(model)) not in ("", before):
         raise ValueError(
             f"model folder '{model}' holds other files than when the pictures of collection '{store.name}' were "
             f"embedded (fingerprint {before}, now {now}): put the former ones back, or index into another --collection"
         )
 
 
-def _note_weights(store: ProductStore, model: str) -> None:
-    """Remember which files a model folder held, before the first picture is embedded with it."""
+def _note_weights(store: ProductStore, model: str, crop_by: str) -> None:
+    """Remember which files model folders held, before the first picture is embedded with them."""
     if IMAGE in store.dims():
         return
-    weights = fingerprint(Path(model)) if Path(model).is_dir() else ""
-    store.records.save_settings(replace(store.records.settings(), image_weights=weights))
+    image, cropping = _weights(model), _weights(segmenter(crop_by))
+    store.records.save_settings(replace(store.records.settings(), image_weights=image, crop_weights=cropping))
+
+
+def _weights(model: str | None) -> str:
+    """Tell a model folder by its files; empty for a model of the hub, or none."""
+    return fingerprint(Path(model)) if model and Path(model).is_dir() else ""
 
 
 def _pictures(store: ProductStore, source: PictureSource, crop_by: str) -> Iterator[Image.Image]:

@@ -30,13 +30,12 @@ from indexer.store import (
 
 from .fusion import shares_of, similar_fused
 from .names import names_of
-from .vectors import HOW
 
 By = Literal["text", "image", "features", "fused"]
 
 MAIN_LABELS = ("identity", "similarity", "complementary")
 EXAMPLES = 50  # products of a cluster from which the one shown is chosen
-AS_LONG = 100  # products that are read in the time in which one cluster is asked for
+READ_PER_QUESTION = 100  # products that are read in the time in which one cluster is asked for
 _HIDDEN = frozenset((RECORD_HASH, TEXT_HASH, IMAGE_HASH, SUPERSEDED, COMPLEMENTS, COMPLEMENTS_HASH))
 
 
@@ -115,8 +114,6 @@ def similar(
         LookupError: If a product is not in the store, or has no such vector.
         ValueError: If the filter, the limit or a weight is wrong.
     """
-    if by != "fused" and by not in store.dims():
-        raise LookupError(f"collection '{store.name}' has no vector '{by}' to compare by: {HOW[by]}")
     if by == "fused":
         found = similar_fused(store, product_ids, shares_of(store, weights), where=where, limit=limit)
     else:
@@ -194,7 +191,7 @@ def clusters(store: ProductStore, label: str, *, limit: int | None = 20) -> list
     """
     sizes = store.cluster_sizes(label)[:limit]
     names = names_of(store, label, [cluster for cluster, _ in sizes])
-    examples = {cluster: _most_central(some) for cluster, some in _some_of_each(store, label, sizes)}
+    examples = dict(_examples(store, label, dict(sizes)))
     return [
         {
             "cluster": cluster,
@@ -204,25 +201,28 @@ def clusters(store: ProductStore, label: str, *, limit: int | None = 20) -> list
             "product_id": examples[cluster]["product_id"],
         }
         for cluster, size in sizes
+        if cluster in examples
     ]
 
 
-def _some_of_each(
-    store: ProductStore, label: str, sizes: Sequence[tuple[int, int]]
-) -> Iterator[tuple[int, list[Found]]]:
-    """Read the first products of each cluster, with their text vectors where there are any."""
+def _examples(store: ProductStore, label: str, sizes: Mapping[int, int]) -> Iterator[tuple[int, Payload]]:
+    """Choose a product of each cluster: read cluster by cluster, or all products at once where that is less work."""
     keys, vector = (label, "title", "categories"), "text" if "text" in store.dims() else None
-    if len(sizes) * AS_LONG < store.count():
-        for cluster, _ in sizes:
-            pages = store.pages(keys, vector=vector, where=[Condition(label, "=", (cluster,))])
-            yield cluster, list(islice(chain.from_iterable(pages), EXAMPLES))
+    if len(sizes) * READ_PER_QUESTION < store.count():
+        for cluster in sizes:
+            where = [Condition(label, "=", (cluster,))]
+            pages = store.pages(keys, vector=vector, where=where, page=EXAMPLES)
+            if some := list(islice(chain.from_iterable(pages), EXAMPLES)):
+                yield cluster, _most_central(some)
         return
-    members: dict[int, list[Found]] = {cluster: [] for cluster, _ in sizes}
+    waiting: dict[int, list[Found]] = {cluster: [] for cluster in sizes}
     for found in chain.from_iterable(store.pages(keys, vector=vector)):
-        some = members.get(found.payload.get(label, NOISE))
-        if some is not None and len(some) < EXAMPLES:
-            some.append(found)
-    yield from members.items()
+        cluster = found.payload.get(label, NOISE)
+        if cluster in waiting:
+            waiting[cluster].append(found)
+            if len(waiting[cluster]) == min(sizes[cluster], EXAMPLES):
+                yield cluster, _most_central(waiting.pop(cluster))
+    yield from ((cluster, _most_central(some)) for cluster, some in waiting.items() if some)  # some were just deleted
 
 
 def _most_central(products: Sequence[Found]) -> Payload:

@@ -16,8 +16,6 @@ from clustering.methods import parameters as parameters
 from clustering.models import Model, to_bytes
 from clustering.noise import to_nearest
 from clustering.stable import keep_numbers
-from indexer.embedders.plays import Plays
-from indexer.featuring import kept_model
 from indexer.store import RESERVED, UNLABELLED, ProductStore, membership_key, new_run
 
 from . import marking
@@ -27,7 +25,7 @@ from .leiden import leiden_clustering
 from .names import publish
 from .progress import Bar, no_bar
 from .refitting import origins
-from .vectors import Taken, label_column, made_by, take_vectors
+from .vectors import Taken, label_column, made_by, take_vectors, usual
 
 Noise = Literal["keep", "nearest"]
 NOISES: tuple[Noise, ...] = get_args(Noise)
@@ -162,14 +160,10 @@ def figures_of(found: Clustering[Model]) -> dict[str, Any]:
 
 
 def usual_vectors(store: ProductStore, label: str) -> str:
-    """Say which vectors a label is made on where nobody says so.
-
-    Those it was made on before; else features, where products come from a table of listens and their texts are ids;
-    else text.
-    """
+    """Say which vectors a label is made on where nobody says so: those it was made on before, else the usual ones."""
     if label in store.readable_labels() and (before := origins(store, (label,))[label].on):
         return before
-    return "features" if isinstance(kept_model(store), Plays) else "text"
+    return usual(store)
 
 
 def check_name(store: ProductStore, label: str) -> None:

@@ -18,7 +18,7 @@ from indexer.store import FIELDS, Condition, ProductStore
 
 from . import marking
 from .progress import Bar
-from .vectors import label_column, take_vectors
+from .vectors import label_column, made_of_plays, take_vectors
 
 IntArray = NDArray[np.int64]
 
@@ -36,7 +36,8 @@ def name_clusters(store: ProductStore, label: str) -> int:
     """Name every cluster of a label from its products' titles and categories, else from their own fields.
 
     Clusters made on features are named from the fields first: titles do not say why those products are together. Those
-    of listens are named by what is played there more than elsewhere, where no field tells. Names a person gave stay.
+    of listeners without names of their own are named by what they play more than others, where no field tells. Names a
+    person gave stay.
 
     Args:
         store: Filled and clustered.
@@ -77,11 +78,13 @@ class _Products:
 
     Args:
         described: n products.
+        titled: bool (n,), whether a product has a title that is more than its id.
         fields: Their own columns, n of them.
         labels: Label, or the level above one -> int64 (n,).
     """
 
     described: Described
+    titled: NDArray[np.bool_]
     fields: Sequence[Mapping[str, Any] | None]
     labels: Mapping[str, IntArray]
 
@@ -91,13 +94,16 @@ def _read(store: ProductStore, labels: Sequence[str]) -> _Products:
     from .taxonomy import parent_label
 
     keys = sorted({*labels, *filter(None, map(parent_label, labels))})
-    columns = store.take(("title", "categories", "brand", FIELDS, *keys)).columns
+    taken = store.take(("title", "categories", "brand", FIELDS, *keys))
+    columns = taken.columns
     described = Described(
         [title or "" for title in columns["title"]],
         [tuple(names or ()) for names in columns["categories"]],
         [brand or "" for brand in columns["brand"]],
     )
-    return _Products(described, columns[FIELDS], {key: label_column(columns[key]) for key in keys})
+    named = zip(described.titles, taken.ids, strict=True)
+    titled = np.array([title not in ("", product_id) for title, product_id in named], dtype=np.bool_)
+    return _Products(described, titled, columns[FIELDS], {key: label_column(columns[key]) for key in keys})
 
 
 def _find(store: ProductStore, label: str, run_id: str, products: _Products) -> int:
@@ -111,8 +117,8 @@ def _find(store: ProductStore, label: str, run_id: str, products: _Products) -> 
     labels = products.labels[label]
     parents = products.labels[parent] if parent else np.zeros_like(labels)
     names = found_names(products.described, labels, parents)
-    if on_features and isinstance(plays := kept_model(store), Plays):
-        names |= _by_plays(store, label, plays)
+    if on_features and made_of_plays(store):
+        names |= _by_plays(store, label, np.setdiff1d(labels[labels >= 0], labels[products.titled]))
     by_fields = np.setdiff1d(labels[labels >= 0], [] if on_features else list(names))
     if len(by_fields):
         names |= standing_out(products.fields, labels, by_fields.tolist())
@@ -124,14 +130,17 @@ def _find(store: ProductStore, label: str, run_id: str, products: _Products) -> 
     return len(names)
 
 
-def _by_plays(store: ProductStore, label: str, plays: Plays) -> dict[int, str]:
-    """Name clusters by what is played there more than elsewhere, those of which nothing is known left out."""
+def _by_plays(store: ProductStore, label: str, clusters: IntArray) -> dict[int, str]:
+    """Name clusters by what is played there more than elsewhere; none where nothing is, as in a cluster of all."""
+    plays = kept_model(store)
+    if not len(clusters) or not isinstance(plays, Plays):
+        return {}
     taken = take_vectors(store, "features", keys=(label,))
-    clusters, rows = np.unique(label_column(taken.columns[label]), return_inverse=True)
-    means = members_of(rows, len(clusters)) @ taken.vectors / np.bincount(rows)[:, None]
-    told = plays.telling(means - taken.vectors.mean(axis=0), _PLAYED)
-    named = zip(clusters.tolist(), told, strict=True)
-    return {cluster: ", ".join(values) for cluster, values in named if cluster >= 0 and values}
+    numbers, rows, sizes = np.unique(label_column(taken.columns[label]), return_inverse=True, return_counts=True)
+    means = members_of(rows, len(numbers)) @ taken.vectors / sizes[:, None]
+    asked = np.flatnonzero(np.isin(numbers, clusters) & (sizes < len(rows)))
+    told = plays.telling(means[asked] - taken.vectors.mean(axis=0), _PLAYED)
+    return {int(number): ", ".join(values) for number, values in zip(numbers[asked], told, strict=True) if values}
 
 
 def rename(store: ProductStore, label: str, number: int, name: str) -> None:

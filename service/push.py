@@ -26,6 +26,7 @@ def push(source: ProductStore, target: ProductStore, *, progress: Callable[[int]
     settings = source.records.settings()
     _check_target(source, target)
     target.create(source.dims(), source.label_names())
+    target.index_memberships(filter(source.has_memberships, source.label_names()))
     # Until all is there, its labels count as unfinished: a copy cut short shows, and the same command completes it.
     target.records.save_settings(replace(settings, labels={}, unfinished=tuple(settings.labels)))
     written = 0

@@ -22,7 +22,7 @@ from .names import publish
 from .nesting import Nested, nested_levels, steps
 from .progress import Bar, no_bar
 from .refitting import origins
-from .vectors import Taken, label_column, made_by, take_vectors
+from .vectors import Taken, label_column, made_by, take_vectors, usual
 
 METHOD = "taxonomy"
 _LABEL = re.compile(r"taxonomy_([1-9]\d*)")
@@ -51,8 +51,8 @@ class TaxonomyOptions:
         seed: The same seed and products give the same levels.
         fewest: Levels wanted at least.
         most: Levels wanted at most.
-        on: Which vectors it works on, one of `vectors.ON`; empty for text, and below a branch for what the taxonomy
-            was made on.
+        on: Which vectors it works on, one of `vectors.ON`; empty for the usual ones, and below a branch for what the
+            taxonomy was made on.
         weights: Kind of vector -> its share, on `fused`; None for those chosen by `tune-fusion`, or alike, and below a
             branch for those of the taxonomy.
         within: Cluster anew only below this branch; None for the whole catalogue.
@@ -138,7 +138,7 @@ def make_taxonomy(
 
 def _settled(store: ProductStore, options: TaxonomyOptions) -> TaxonomyOptions:
     """Settle which vectors it works on, and their shares, so that its models and its record name them."""
-    on, weights = options.on or "text", options.weights
+    on, weights = options.on or usual(store), options.weights
     if options.within is not None:
         on, weights = made_on(store)
         if options.on not in ("", on) or options.weights not in (None, weights):

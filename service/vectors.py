@@ -9,18 +9,13 @@ from numpy.typing import NDArray
 
 from clustering.fused import fused_vectors, has_vector
 from indexer.embedders.features import on_plane
-from indexer.store import FIELDS, UNLABELLED, ProductStore
+from indexer.embedders.plays import PLAYS
+from indexer.store import FIELDS, HOW, UNLABELLED, ProductStore
 
 from .fusion import shares_of
 
 On = Literal["text", "image", "features", "fused"]
 ON: tuple[On, ...] = get_args(On)
-HOW = {
-    "text": "run `assort index CATALOGUE` first",
-    "image": "run `assort index CATALOGUE --images download`, or --images FOLDER",
-    "features": "run `assort index CATALOGUE --numeric COLUMN,...`",
-}
-"""Kind of vector -> how products come by it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +73,16 @@ def take_vectors(
         {key: [_value(taken.columns, key, row, own) for row in rows] for key in keys},
         [taken.ids[row] for row in left_out],
     )
+
+
+def usual(store: ProductStore) -> On:
+    """Say which vectors are taken where nobody says so: features, where these are made of listens, else text."""
+    return "features" if made_of_plays(store) else "text"
+
+
+def made_of_plays(store: ProductStore) -> bool:
+    """Say whether products have vectors made of a table of listens."""
+    return store.records.settings().feature_model.startswith(PLAYS) and "features" in store.dims()
 
 
 def made_by(store: ProductStore, on: str) -> dict[str, str]:

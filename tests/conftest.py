@@ -171,3 +171,35 @@ def checkpoints(tmp_path_factory):
         folders[make.__name__] = tmp_path_factory.mktemp(make.__name__)
         make(folders[make.__name__])
     return folders
+
+
+@pytest.fixture(scope="session")
+def tiny_sam(tmp_path_factory):
+    """A Segment Anything of the real architecture with random weights."""
+    import torch
+    from transformers import SamConfig, SamImageProcessor, SamModel, SamProcessor
+
+    torch.manual_seed(0)
+    small = {"hidden_size": 16, "num_attention_heads": 2, "mlp_dim": 16}
+    config = SamConfig(
+        vision_config={
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "mlp_dim": 32,
+            "num_pos_feats": 8,
+            "image_size": 64,
+            "patch_size": 8,
+            "output_channels": 16,
+            "window_size": 4,
+            "global_attn_indexes": [1],
+        },
+        prompt_encoder_config={"hidden_size": 16, "image_size": 64, "patch_size": 8, "mask_input_channels": 4},
+        mask_decoder_config={**small, "num_hidden_layers": 1, "iou_head_hidden_dim": 16},
+    )
+    folder = tmp_path_factory.mktemp("sam")
+    SamModel(config).save_pretrained(folder)
+    sizes = {"size": {"longest_edge": 64}, "pad_size": {"height": 64, "width": 64}}
+    masks = {"mask_size": {"longest_edge": 16}, "mask_pad_size": {"height": 16, "width": 16}}
+    SamProcessor(SamImageProcessor(**sizes, **masks)).save_pretrained(folder)
+    return str(folder)

@@ -139,6 +139,19 @@ def test_listens_make_one_product_a_user_or_one_a_track(run):
     assert "no column holds" not in done.stderr
 
 
+def test_listeners_are_grouped_by_what_they_play_where_nobody_says_by_what(run, tmp_path):
+    lines = [f"u{n},{kind}{song},{song + 1}" for n, kind in enumerate(8 * ["rock"] + 8 * ["jazz"]) for song in range(3)]
+    (tmp_path / "plays.csv").write_text("\n".join(["user_id,track_id,play_count", *lines]))
+    run("index", "plays.csv", "--id", "user_id", "--aggregate", "track_id:play_count")
+    assert json.loads(run("choose-k", "--range", "2:4", "--json").stdout)["on"] == "features"
+    (row,) = json.loads(run("compare", "kmeans", "--k", "2", "--json").stdout)
+    assert row["silhouette"] > 0.99  # which texts that are ids could not have
+    assert "taxonomy: 16 products by their features\n" in run("taxonomy", "--levels", "1").stderr
+    run("cluster", "taste", "--method", "kmeans", "--k", "2")
+    names = {row["name"] for row in json.loads(run("labels", "taste", "--json").stdout)}
+    assert names == {"rock2, rock1, rock0", "jazz2, jazz1, jazz0"}
+
+
 def test_listens_are_put_on_products_that_are_there_under_their_names(run, tmp_path):
     (tmp_path / "names.csv").write_text("id,name\nt1,one song\nt2,another\n")
     run("index", "names.csv")
@@ -178,7 +191,7 @@ def test_a_collection_without_features_says_how_to_get_some(run):
     done = run("similar", "a", "--by", "features")
     assert done.exit_code == 1
     assert done.stderr == (
-        "Error: collection 'products' has no vector 'features' to compare by: "
+        "Error: collection 'products' has no vector 'features', only text: "
         "run `assort index CATALOGUE --numeric COLUMN,...`\n"
     )
 

@@ -142,38 +142,6 @@ def test_a_box_grows_with_its_picture_and_covers_what_it_covered():
 # --- Segment Anything ------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def tiny_sam(tmp_path_factory):
-    """A checkpoint of the real architecture with random weights."""
-    import torch
-    from transformers import SamConfig, SamImageProcessor, SamModel, SamProcessor
-
-    torch.manual_seed(0)
-    small = {"hidden_size": 16, "num_attention_heads": 2, "mlp_dim": 16}
-    config = SamConfig(
-        vision_config={
-            "hidden_size": 32,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "mlp_dim": 32,
-            "num_pos_feats": 8,
-            "image_size": 64,
-            "patch_size": 8,
-            "output_channels": 16,
-            "window_size": 4,
-            "global_attn_indexes": [1],
-        },
-        prompt_encoder_config={"hidden_size": 16, "image_size": 64, "patch_size": 8, "mask_input_channels": 4},
-        mask_decoder_config={**small, "num_hidden_layers": 1, "iou_head_hidden_dim": 16},
-    )
-    folder = tmp_path_factory.mktemp("sam")
-    SamModel(config).save_pretrained(folder)
-    sizes = {"size": {"longest_edge": 64}, "pad_size": {"height": 64, "width": 64}}
-    masks = {"mask_size": {"longest_edge": 16}, "mask_pad_size": {"height": 16, "width": 16}}
-    SamProcessor(SamImageProcessor(**sizes, **masks)).save_pretrained(folder)
-    return str(folder)
-
-
 def test_segment_anything_is_asked_about_every_point_as_transformers_would(tiny_sam):
     import torch
     from transformers import SamModel, SamProcessor
@@ -203,7 +171,15 @@ def test_another_segment_anything_is_asked_by_its_folder_from_anywhere(tiny_sam,
     assert crop_box(picture, how) == with_context(segmented_box(picture, model=tiny_sam), picture.size)
 
 
+def test_a_model_of_another_kind_segments_nothing(checkpoints):
+    with pytest.raises(ModelUnavailable, match=r"folder .* does not load \(it is of type clip, not sam\): "):
+        segmented_box(Image.new("RGB", (9, 9)), model=str(checkpoints["clip"]))
+
+
 def test_a_way_to_crop_is_one_of_those_there_are():
+    assert checked_crop("sam:facebook/sam-vit-base") == "sam"
+    with pytest.raises(ValueError, match="^a crop is none, salient, sam or sam:MODEL, .*, got 'Sam'$"):
+        crop_box(Image.new("RGB", (9, 9)), "Sam")
     assert [checked_crop(how) for how in CROPS] == list(CROPS)
     assert checked_crop("sam:facebook/sam-vit-huge") == "sam:facebook/sam-vit-huge"
     assert [segmenter(how) for how in (*CROPS, "sam:x/y")] == [None, None, "facebook/sam-vit-base", "x/y"]
@@ -249,10 +225,8 @@ def test_without_its_weights_there_is_a_way_out(tmp_path):
     assert str(missing.value) == (
         f"there is no model folder '{tmp_path / 'none'}': give a folder or a name on the Hugging Face hub"
     )
-    with pytest.raises(
-        ModelUnavailable,
-        match=r"folder .* does not load .*: give --crop sam:FOLDER one that holds it, or take --crop salient, ",
-    ):
+    way_out = "`assort index --crop sam:FOLDER` takes one from a folder, and --crop salient needs none$"
+    with pytest.raises(ModelUnavailable, match=rf"folder .* does not load .*: {way_out}"):
         segmented_box(Image.new("RGB", (9, 9)), model=str(tmp_path))
 
 

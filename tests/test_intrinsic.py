@@ -7,6 +7,7 @@ from sklearn import metrics
 from clustering import intrinsic, ordered
 from clustering.intrinsic import (
     Interval,
+    KeptDistances,
     Sizes,
     calinski_harabasz,
     davies_bouldin,
@@ -49,6 +50,17 @@ def test_every_score_is_that_of_scikit_learn(seed, unit):
     assert silhouette(vectors, labels, seed=0).value == pytest.approx(metrics.silhouette_score(exact, labels))
     assert davies_bouldin(vectors, labels) == pytest.approx(metrics.davies_bouldin_score(exact, labels))
     assert calinski_harabasz(vectors, labels) == pytest.approx(metrics.calinski_harabasz_score(exact, labels))
+
+
+@pytest.mark.usefixtures("blocks")
+@pytest.mark.parametrize("seed", range(3))
+def test_distances_that_are_kept_score_one_partition_after_another(seed):
+    vectors, labels = world(seed)
+    rows = np.sort(np.random.default_rng(seed).permutation(len(labels))[:20])
+    kept = KeptDistances(vectors, rows)
+    halves = (np.arange(len(labels)) % 2).astype(np.int64)
+    for each in (labels, halves):
+        assert kept.silhouettes(each) == pytest.approx(silhouette_samples(vectors, each, rows), abs=1e-6)
 
 
 @pytest.mark.usefixtures("blocks")

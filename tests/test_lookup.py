@@ -65,10 +65,10 @@ def test_labels_half_written_or_forgotten_are_not_shown(labelled):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("as_long", [0, 1_000_000], ids=["asked cluster by cluster", "read at once"])
+@pytest.mark.parametrize("per_question", [0, 1_000_000], ids=["asked cluster by cluster", "read at once"])
 @pytest.mark.parametrize("turn", range(4))
-def test_the_example_of_a_cluster_is_from_its_middle(store, embedder, turn, as_long, monkeypatch):
-    monkeypatch.setattr(lookup, "AS_LONG", as_long)
+def test_the_example_of_a_cluster_is_from_its_middle(store, embedder, turn, per_question, monkeypatch):
+    monkeypatch.setattr(lookup, "READ_PER_QUESTION", per_question)
     titles = ["bag", "red flip flops", "flip flops", "blue flip flops"]
     ids = IDS[:4]
     products = [Product(i, title=title) for i, title in zip(ids, titles[turn:] + titles[:turn], strict=True)]
@@ -80,9 +80,21 @@ def test_the_example_of_a_cluster_is_from_its_middle(store, embedder, turn, as_l
     assert (listed["example"], listed["size"]) == ("flip flops", 4)
 
 
-@pytest.mark.parametrize("as_long", [0, 1_000_000])
-def test_the_example_of_a_cluster_without_vectors_of_text_is_its_first_product(filled, as_long, monkeypatch):
-    monkeypatch.setattr(lookup, "AS_LONG", as_long)
+@pytest.mark.parametrize("per_question", [0, 1_000_000])
+def test_so_many_of_a_cluster_are_looked_at_and_no_more(filled, per_question, monkeypatch):
+    monkeypatch.setattr(lookup, "READ_PER_QUESTION", per_question)
+    monkeypatch.setattr(lookup, "EXAMPLES", 3)
+    write(filled, "shelf", [0, 0, 0, 0, -2])
+    seen = []
+    chosen = lookup._most_central
+    monkeypatch.setattr(lookup, "_most_central", lambda some: (seen.append(len(some)), chosen(some))[1])
+    assert [(row["cluster"], row["size"]) for row in clusters(filled, "shelf")] == [(0, 4)]
+    assert seen == [3]
+
+
+@pytest.mark.parametrize("per_question", [0, 1_000_000])
+def test_the_example_of_a_cluster_without_vectors_of_text_is_its_first_product(filled, per_question, monkeypatch):
+    monkeypatch.setattr(lookup, "READ_PER_QUESTION", per_question)
     write(filled, "shelf", [0, 0, 1, 1, -1])
     filled.drop_vector("text")
     first = {cluster: filled.products([Condition("shelf", "=", (cluster,))], limit=1)[0] for cluster in (0, 1)}

@@ -105,6 +105,28 @@ def test_listeners_are_named_by_what_they_play_more_than_others(store, embedder)
     assert [names[products[each]["taste"]] for each in ("U0", "U7")] == ["Muse, Blur", "Davis, Monk"]
 
 
+def test_titles_name_clusters_of_listens_before_who_listens(store, embedder):
+    ids = [f"S{n}" for n in range(16)]
+    songs = [Product(each, title=f"{'blue jazz' if n < 8 else 'heavy metal'} song") for n, each in enumerate(ids)]
+    index_products(songs, store, embedder)
+    counts = csr_array(np.array([[9, 7, 0]] * 8 + [[0, 3, 8]] * 8))
+    listens = Listens([Product(each) for each in ids], ["u1", "u2", "u3"], counts, [], 16)
+    index_listens(store, listens, Aggregate("user", "plays"), seed=0)
+    cluster_by(store, "taste", MethodOptions("kmeans", 0, on="features", settings={"k": 2}))
+    assert {row["name"] for row in named_clusters(store, "taste")} == {"Blue Jazz Song", "Heavy Metal Song"}
+
+
+def test_a_cluster_of_all_listeners_is_called_nothing(store, embedder):
+    ids = [f"U{n}" for n in range(9)]
+    index_products([Product(each) for each in ids], store, embedder, name_by_id=True)
+    counts = csr_array(np.array([[9, 7, n + 1] for n in range(9)]))
+    index_listens(
+        store, Listens([Product(i) for i in ids], ["a", "b", "c"], counts, [], 9), Aggregate("x", "n"), seed=0
+    )
+    cluster_by(store, "taste", MethodOptions("kmeans", 0, on="features", settings={"k": 1}))
+    assert [row["name"] for row in named_clusters(store, "taste")] in ([""], ["U0"])
+
+
 def test_names_found_in_either_way_differ_also_where_they_are_cut_short(store, embedder, monkeypatch):
     found = {0: "lamp", 1: "lamp of a very long name" + 9 * " indeed" + " one"}
     monkeypatch.setattr(module, "found_names", lambda products, labels, parents: dict(found))

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,24 @@ def test_another_model_or_crop_is_refused_before_texts_are_embedded(catalogue, f
         assert "or index into another --collection" in assort("index", catalogue, "--images", folder, *option, code=1)
     assert len(embedder.embedded) == done
     assert "4 unchanged" in assort("index", catalogue, "--images", folder)
+
+
+def test_pictures_are_cropped_by_a_segment_anything_from_a_folder_while_it_stays_the_same(
+    catalogue, folder, clip, tiny_sam, tmp_path
+):
+    model = shutil.copytree(tiny_sam, tmp_path / "sam")
+    how = ("index", catalogue, "--images", folder, "--image-model", clip)
+    assert assort(*how, "--crop", f"sam:{model.name}", "--json")["images"]["embedded"] == 4
+    assert assort(*how, "--json")["images"]["unchanged"] == 4
+    assert assort("search", "--image", f"{folder}/A.png", "--json")[0]["product_id"] == "A"
+    (model / "notes.txt").write_text("other weights")
+    assert f"model folder '{model}' holds other files than when the pictures" in assort(*how, code=1)
+
+
+@pytest.mark.parametrize("how", ["tight", "sam:", ""])
+def test_an_unknown_way_to_crop_is_wrong_usage(catalogue, folder, clip, how):
+    said = assort("index", catalogue, "--images", folder, "--image-model", clip, "--crop", how, code=2)
+    assert f"a crop is none, salient, sam or sam:MODEL, a name or a folder, got '{how}'" in said.replace("\n", " ")
 
 
 def test_a_bare_folder_of_pictures_is_a_catalogue(folder, clip):

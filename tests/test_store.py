@@ -171,6 +171,17 @@ def test_only_labels_and_memberships_that_changed_are_written(filled):
     assert found == [(0, 0.0), (4, 0.333), (0, 0.75), (0, 1.0), (0, None)]
 
 
+def test_filters_on_memberships_have_an_index_where_there_are_any(tmp_path, shop, embedder):
+    with open_store(str(tmp_path), create=True) as store:
+        index_products(shop, store, embedder)
+        rows, label = store.take().ids, {"shelf": np.zeros(5, dtype=np.int64)}
+        nothing = np.full(5, np.nan, dtype=np.float32)
+        store.set_labels(rows, label, {}, memberships={"shelf": nothing})
+        assert "shelf_p" not in store._engine._open.info().payload_schema
+        store.set_labels(rows, label, {}, memberships={"shelf": nothing + 0, "aisle": np.ones(5, np.float32)})
+        assert {"aisle_p"} == {key for key in store._engine._open.info().payload_schema if key.endswith("_p")}
+
+
 def test_a_file_that_is_deleted_is_gone(filled):
     for content in (b"x" * 9_000_000, b"y"):  # of the longer one parts stay behind, which nobody sees
         filled.records.save_file("model shelf", content)

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+PLAYS = "plays"
+"""What the names of these models begin with."""
+
 DIMS = 64
 """Most numbers of a vector."""
 
@@ -37,7 +40,7 @@ class Plays:
     @property
     def name(self) -> str:
         """Name the model; vectors made by two of different names never mix."""
-        return f"plays {hashlib.blake2b(self.to_bytes(), digest_size=6).hexdigest()}"
+        return f"{PLAYS} {hashlib.blake2b(self.to_bytes(), digest_size=6).hexdigest()}"
 
     def transform(self, counts: "csr_array", values: Sequence[str]) -> NDArray[np.float32]:
         """Place rows of counts.
@@ -75,16 +78,17 @@ class Plays:
             n lists, the most telling first; what speaks for a vector less than half as much as the first is left out.
         """
         told = []
-        for row in vectors @ self.directions:
-            first = np.argsort(-row, kind="stable")[:most]
-            told.append([self.values[place] for place in first.tolist() if 0 < row[place] >= row[first[0]] / 2])
+        for vector in vectors.astype(np.float32):  # one by one: of all together the scores would fill the memory
+            scores = vector @ self.directions
+            first = np.argsort(-scores, kind="stable")[:most].tolist()
+            told.append([self.values[place] for place in first if 0 < scores[place] >= scores[first[0]] / 2])
         return told
 
     def to_bytes(self) -> bytes:
         """Write the model as a safetensors file."""
         from safetensors.numpy import save
 
-        header = json.dumps({"kind": "plays", "over": self.over, "times": self.times, "values": self.values})
+        header = json.dumps({"kind": PLAYS, "over": self.over, "times": self.times, "values": self.values})
         arrays = {"rarity": self.rarity, "directions": self.directions}
         return bytes(save(arrays, metadata={"assort": header}))
 

@@ -29,17 +29,28 @@ def checked_crop(how: str) -> str:
     Raises:
         ValueError: If it is none.
     """
+    from .segment import SAM
+
     model = how.removeprefix(_SAM)
-    if how not in CROPS and (model == how or not model):
-        raise ValueError(f"a crop is {', '.join(CROPS)} or sam:MODEL, a name or a folder, got '{how}'")
-    return _SAM + str(Path(model).resolve()) if model != how and Path(model).is_dir() else how
+    if how in CROPS:
+        return how
+    if model in ("", how):
+        raise _no_crop(how)
+    if model == SAM:
+        return "sam"
+    folder = Path(model).expanduser()
+    return _SAM + str(folder.resolve()) if folder.is_dir() else how
+
+
+def _no_crop(how: str) -> ValueError:
+    return ValueError(f"a crop is {', '.join(CROPS)} or sam:MODEL, a name or a folder, got '{how}'")
 
 
 def segmenter(how: str) -> str | None:
     """Name the Segment Anything model that a way to crop asks; None where it asks none."""
     from .segment import SAM
 
-    return SAM if how == "sam" else how.removeprefix(_SAM) if how.startswith(_SAM) else None
+    return SAM if how == "sam" else (how.removeprefix(_SAM) or None) if how.startswith(_SAM) else None
 
 
 def crop(picture: Image.Image, how: str) -> Image.Image:
@@ -61,16 +72,17 @@ def crop_box(picture: Image.Image, how: str) -> Box:
 
     Raises:
         ModelUnavailable: If Segment Anything is asked for and not to be had.
+        ValueError: If there is no such way.
     """
     if how == "none":
         return 0, 0, *picture.size
     if model := segmenter(how):
         from .segment import segmented_box
 
-        box = segmented_box(picture, model=model)
-    else:
-        box = salient_box(picture)
-    return with_context(box, picture.size)
+        return with_context(segmented_box(picture, model=model), picture.size)
+    if how != "salient":
+        raise _no_crop(how)
+    return with_context(salient_box(picture), picture.size)
 
 
 def salient_box(picture: Image.Image) -> Box:

@@ -17,7 +17,7 @@ _SIDE = 1024  # pixels along the longer side of what the model sees
 _GRID = 4  # points along a side that the model is asked about: what is this a part of?
 _LEAST, _MOST = 0.005, 0.9  # of the picture: smaller is a detail, larger is the page
 _TOUCHING = 0.5  # of the border that a mask may cover before it is the background
-_WAY_OUT = "give --crop sam:FOLDER one that holds it, or take --crop salient, which needs no weights"
+_WAY_OUT = "`assort index --crop sam:FOLDER` takes one from a folder, and --crop salient needs none"
 _asking = Lock()  # pictures are cropped in several threads, and the model is one
 
 
@@ -93,11 +93,14 @@ def _loaded(model: str) -> tuple[Any, Any]:
 
 def _sam(model: str, *, fetch: bool) -> tuple[Any, Any]:
     import torch
-    from transformers import SamModel, SamProcessor
+    from transformers import AutoConfig, SamModel, SamProcessor
 
     from ..embedders.models import spare_noise
 
     spare_noise(fetch=fetch)
+    kind = AutoConfig.from_pretrained(model, local_files_only=not fetch).model_type
+    if kind != "sam":  # transformers would load any other, with weights of its own making
+        raise ValueError(f"it is of type {kind}, not sam")
     processor = SamProcessor.from_pretrained(model, local_files_only=not fetch)
     network: Any = SamModel.from_pretrained(model, local_files_only=not fetch)
     return network.to("cuda" if torch.cuda.is_available() else "cpu").eval(), processor

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from .dims import HOW
 from .engine import Found, Nearest, Payload, Point, Terms
 from .errors import ServerFailed, StoreLocked
 from .payload import (
@@ -34,6 +35,7 @@ __all__ = [
     "COMPLEMENTS",
     "COMPLEMENTS_HASH",
     "FIELDS",
+    "HOW",
     "IMAGE_HASH",
     "LABELS",
     "PICTURE",

@@ -176,6 +176,7 @@ class EmbeddedEngine:
         vectors: Sequence[str] = (),
         where: Sequence[Condition] = (),
         only: Sequence[str] = (),
+        page: int = SCROLL_PAGE,
     ) -> Iterator[list[Found]]:
         """Read points in order of id, a page at a time."""
         chosen = _filter(where, only=only)
@@ -183,7 +184,7 @@ class EmbeddedEngine:
         while True:
             request = edge.ScrollRequest(
                 offset=offset,
-                limit=SCROLL_PAGE,
+                limit=page,
                 filter=chosen,
                 with_payload=_selector(keys),
                 with_vector=list(vectors),

@@ -162,6 +162,7 @@ class Engine(Protocol):
         vectors: Sequence[str] = (),
         where: Sequence[Condition] = (),
         only: Sequence[str] = (),
+        page: int = SCROLL_PAGE,
     ) -> Iterator[list[Found]]:
         """Read points in order of id, a page at a time: all, those under a filter, or `only` those with these ids."""
 

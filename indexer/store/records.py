@@ -32,6 +32,7 @@ class Settings:
         image_model: Name of the model behind the vector `image`; empty before the first picture.
         image_weights: Fingerprint of that model's files where it is a folder; its name tells of no other.
         crop: How pictures were cropped before they were embedded.
+        crop_weights: Fingerprint of the files of the Segment Anything that did, where it is a folder.
         weights: Kind of vector -> its share when they are fused; empty where nobody has chosen any.
         feature_model: Name of what made the vector `features`; empty before the first.
     """
@@ -44,6 +45,7 @@ class Settings:
     image_model: str = ""
     image_weights: str = ""
     crop: str = ""
+    crop_weights: str = ""
     weights: Mapping[str, float] = field(default_factory=dict)
     feature_model: str = ""
 

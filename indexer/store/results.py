@@ -44,11 +44,23 @@ def set_memberships(
     written = 0
     for some in batches(with_memberships(ids, labels, memberships), BATCH):
         stored = {found.id: found.payload for found in engine.retrieve([i for i, _ in some], keys=keys)}
-        changed = [([i], wanted) for i, wanted in some if {key: stored[i].get(key) for key in keys} != wanted]
+        there = [([i], wanted) for i, wanted in some if i in stored]  # on a server another may have deleted one
+        changed = [(one, wanted) for one, wanted in there if {key: stored[one[0]].get(key) for key in keys} != wanted]
         engine.set_payloads(changed)
         progress(len(some))
         written += len(changed)
     return written
+
+
+def set_first_results(
+    engine: Engine,
+    ids: Sequence[str],
+    labels: Mapping[str, NDArray[np.int64]],
+    complements: Iterable[tuple[int, str]],
+) -> None:
+    """Write labels and complements of products that have neither: (row, text) pairs."""
+    for some in batches(complements, BATCH):
+        engine.set_payloads(first_results(ids, labels, some))
 
 
 def set_complements(engine: Engine, complements: Iterable[tuple[str, str]]) -> None:

@@ -232,11 +232,12 @@ class ServerEngine:
         vectors: Sequence[str] = (),
         where: Sequence[Condition] = (),
         only: Sequence[str] = (),
+        page: int = SCROLL_PAGE,
     ) -> Iterator[list[Found]]:
         """Read points in order of id, a page at a time."""
         offset = None
         while True:
-            records, offset = self._page(keys, vectors, _filter(where, only=only), offset)
+            records, offset = self._page(keys, vectors, _filter(where, only=only), offset, page)
             if records:
                 yield [_found(record) for record in records]
             if offset is None:
@@ -244,12 +245,12 @@ class ServerEngine:
 
     @_retried
     def _page(
-        self, keys: Sequence[str] | None, vectors: Sequence[str], where: models.Filter | None, offset: Any
+        self, keys: Sequence[str] | None, vectors: Sequence[str], where: models.Filter | None, offset: Any, page: int
     ) -> Any:
         return self._client.scroll(
             self._collection,
             scroll_filter=where,
-            limit=SCROLL_PAGE,
+            limit=page,
             offset=offset,
             with_payload=_selector(keys),
             with_vectors=list(vectors) or False,

@@ -7,22 +7,15 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from . import results
 from .asking import nearest_of_all, nearest_of_each, vectors_of
 from .block import Block, BlockWriter
-from .engine import Engine, Found, Nearest, Payload, Point
+from .dims import check_dims, dim_of
+from .engine import SCROLL_PAGE, Engine, Found, Nearest, Payload, Point
 from .filters import fitted
 from .payload import FILTERS, INDEXED, LABELS, RECORD_HASH, SUPERSEDED, TEXT_HASH, kept_keys, membership_key, point_id
 from .records import Records
-from .results import (
-    BATCH,
-    any_membership,
-    batches,
-    changed_labels,
-    first_results,
-    set_complements,
-    set_labels,
-    set_memberships,
-)
+from .results import BATCH, batches
 from .rows import HIT_KEYS, Embedded, Hit, NewPoint, Stored, as_rows, check_lengths, hit_of, written
 from .where import Condition
 
@@ -96,7 +89,7 @@ class ProductStore:
 
     def has_memberships(self, label: str) -> bool:
         """Say whether products have memberships of a label's clusters, be it shown or not."""
-        return bool(self._engine.count([any_membership(label)]))
+        return bool(self._engine.count([results.any_membership(label)]))
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -112,15 +105,7 @@ class ProductStore:
             self._engine.add_vector(name, dim)
         # Those of the labels too, while it is empty: an index made later reads every payload once.
         self._engine.create_indexes({key: FILTERS[key] for key in INDEXED} | dict.fromkeys(labels, "integer"))
-        self._check_dims(dims)
-
-    def _check_dims(self, dims: Mapping[str, int]) -> None:
-        existing = {name: dim for name, dim in self.dims().items() if name in dims}
-        if existing != dict(dims):
-            raise ValueError(
-                f"collection '{self.name}' holds vectors of {existing} dimensions, the model makes {dict(dims)}: "
-                "index with the model it was made with, or into another --collection"
-            )
+        check_dims(dims, self.dims(), collection=self.name)
 
     def stored(self, product_ids: Sequence[str]) -> dict[str, Stored]:
         """Read the fingerprints of the products that are there."""
@@ -162,7 +147,7 @@ class ProductStore:
         check_lengths(list(vectors), list(vectors.values()))
         for dim in {len(vector) for vector in vectors.values()}:
             self._engine.add_vector(name, dim)
-            self._check_dims({name: dim})
+            check_dims({name: dim}, self.dims(), collection=self.name)
         self._engine.set_vectors(name, [(point_id(i), vector) for i, vector in vectors.items()])
         if name in self.dims():
             self._engine.remove_vectors(name, list(map(point_id, without)))
@@ -186,7 +171,7 @@ class ProductStore:
             ids: Product ids, n of them.
             labels: Label name -> int64 (n,).
             previous: The labels as stored, -1 where there is none; a name may be absent.
-            progress: Called with the number of products written, batch by batch.
+            progress: Called with the number of products written, with memberships of those compared, batch by batch.
             memberships: Label name -> float32 (n,), NaN for none. What is stored is read then, instead of `previous`.
 
         Returns:
@@ -194,24 +179,27 @@ class ProductStore:
         """
         self._engine.create_indexes(dict.fromkeys(labels, "integer"))
         if memberships:
-            self._engine.create_indexes(dict.fromkeys(map(membership_key, memberships), "float"))
-            return set_memberships(self._engine, ids, labels, memberships, progress)
-        return set_labels(self._engine, changed_labels(ids, labels, previous), progress)
+            self.index_memberships(label for label, sure in memberships.items() if not np.isnan(sure).all())
+            return results.set_memberships(self._engine, ids, labels, memberships, progress)
+        return results.set_labels(self._engine, results.changed_labels(ids, labels, previous), progress)
+
+    def index_memberships(self, labels: Iterable[str]) -> None:
+        """Make filters on how surely products belong to these labels' clusters fast."""
+        self._engine.create_indexes(dict.fromkeys(map(membership_key, labels), "float"))
 
     def set_complements(self, complements: Iterable[tuple[str, str]]) -> None:
         """Write each product's ranked complements, those that changed: (product id, text) pairs.
 
         As text, because the embedded engine takes in one string eight times faster than lists of 50 ids and numbers.
         """
-        set_complements(self._engine, complements)
+        results.set_complements(self._engine, complements)
 
     def set_first_results(
         self, ids: Sequence[str], labels: Mapping[str, NDArray[np.int64]], complements: Iterable[tuple[int, str]]
     ) -> None:
-        """Write labels and complements, as `first_results` has them, where there are none: at once in half the time."""
+        """Write labels and complements, row and text, where there are none: at once in half the time."""
         self._engine.create_indexes(dict.fromkeys(labels, "integer"))
-        for some in batches(complements, BATCH):
-            self._engine.set_payloads(first_results(ids, labels, some))
+        results.set_first_results(self._engine, ids, labels, complements)
 
     def delete(self, product_ids: Sequence[str]) -> int:
         """Remove products and say how many were there."""
@@ -274,7 +262,12 @@ class ProductStore:
         return BlockWriter(self.count(), self._dim(name), memory_limit=memory_limit, exact=exact)
 
     def pages(
-        self, keys: Sequence[str] = (), *, vector: str | None = None, where: Sequence[Condition] = ()
+        self,
+        keys: Sequence[str] = (),
+        *,
+        vector: str | None = None,
+        where: Sequence[Condition] = (),
+        page: int = SCROLL_PAGE,
     ) -> Iterator[list[Found]]:
         """Read products a page at a time, in the order of `take`; the product's id is always among the keys.
 
@@ -282,13 +275,14 @@ class ProductStore:
             keys: Payload keys wanted.
             vector: Name of the dense vector wanted.
             where: Conditions that all hold; none for all products.
+            page: Products read at a time.
 
         Raises:
             LookupError: If the collection does not exist or holds no product.
         """
         self._check_there_are_products()
         vectors = () if vector is None else (vector,)
-        return self._engine.scroll(keys=("product_id", *keys), vectors=vectors, where=self._typed(where))
+        return self._engine.scroll(keys=("product_id", *keys), vectors=vectors, where=self._typed(where), page=page)
 
     def points(self) -> Iterator[list[Found]]:
         """Read every point whole, vectors and all, a page at a time, to copy a store."""
@@ -372,10 +366,7 @@ class ProductStore:
 
     def _dim(self, name: str) -> int:
         """Say how long a vector is, once it is known to exist."""
-        dims = self.dims()
-        if name not in dims:
-            raise ValueError(f"collection '{self.name}' has no vector '{name}', only {', '.join(dims) or 'none'}")
-        return dims[name]
+        return dim_of(name, self.dims(), collection=self.name)
 
     def vectors_of(self, product_ids: Sequence[str], name: str) -> dict[str, NDArray[np.float32] | None]:
         """Read one vector of products, float32 (dim,); None where a product has none, unknown ids left out."""

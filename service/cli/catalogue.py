@@ -8,7 +8,7 @@ from .. import export as exports
 from .. import lookup
 from ..describe import info as describe
 from ..push import push as copy_store
-from .options import note, opened, print_json, progress_bar, read_ids, store_options
+from .options import json_option, note, opened, print_json, progress_bar, read_ids, store_options
 from .printing import print_fields
 
 
@@ -39,7 +39,7 @@ def sample(directory: Path, products: int, seed: int, pictures: bool) -> None:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @store_options
 def info(as_json: bool, location: str, collection: str, quiet: bool) -> None:
     """Say what is in the store: products, vectors, models, labels, and the runs that made them.

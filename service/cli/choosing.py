@@ -8,20 +8,14 @@ from typing import Any
 import click
 
 from .methods import read_pairs
-from .options import note, opened, print_json, progress_bar, store_options
+from .options import USUAL, json_option, note, on_option, opened, print_json, progress_bar, seed_option, store_options
 from .printing import print_table
 
 _METHODS = ("kmeans", "minibatch-kmeans", "gmm", "agglomerative", "leiden")
-_ON = click.option(
-    "--on", type=click.Choice(["text", "image", "features", "fused"]), default="text", show_default=True,
-    help="Which vectors.",
-)  # fmt: skip
-_SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Makes it repeatable.")
 _OUT = click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Also write a page with charts here."
 )
 _RANGE = "From A to B, or just these, but not for leiden.  [default: 2:200; of leiden, any]"
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def _range(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
@@ -41,16 +35,16 @@ def _range(ctx: click.Context, param: click.Parameter, value: str | None) -> Any
     show_default=True,
     help="Whose number; of agglomerative with Ward's linkage.",
 )
-@_ON
+@on_option(USUAL)
 @click.option("--range", "ks", callback=_range, metavar="A:B|A,B", help=_RANGE)
 @click.option("--sample", type=click.IntRange(min=4), help="Most products looked at.  [default: as suits the method]")
-@_SEED
+@seed_option()
 @_OUT
-@_JSON
+@json_option
 @store_options
 def choose_k(
     method: str,
-    on: str,
+    on: str | None,
     ks: Any,
     sample: int | None,
     seed: int,
@@ -68,12 +62,14 @@ def choose_k(
       assort choose-k --on image --range 5,35
       assort choose-k --method leiden --out reports
     """
+    from ..vectors import usual
+
     if method == "leiden" and ks is not None and ks.closed:
         ends = f"{ks.ks[0]}:{ks.ks[-1]}"
         raise click.UsageError(f"Leiden takes a resolution, no number of clusters: ask for --range {ends}")
     say, bar = partial(note, quiet=quiet), partial(progress_bar, quiet=quiet)
     with opened(location, collection, quiet=quiet) as store:
-        asked = {"on": on, "ks": ks, "sample": sample, "seed": seed, "say": say, "bar": bar}
+        asked = {"on": on or usual(store), "ks": ks, "sample": sample, "seed": seed, "say": say, "bar": bar}
         (_profiled if method == "leiden" else _chosen)(store, method, asked, out, as_json)
 
 
@@ -122,7 +118,7 @@ _SHOWN = ("name", "method", "seconds", "memory_mb", "clusters", "noise", "silhou
 
 @click.command()
 @click.argument("pairs", metavar="NAME=METHOD...", nargs=-1, required=True)
-@_ON
+@on_option(USUAL)
 @click.option("--k", metavar="N", help="Clusters, for all methods that take a number.")
 @click.option(
     "--set",
@@ -133,13 +129,13 @@ _SHOWN = ("name", "method", "seconds", "memory_mb", "clusters", "noise", "silhou
     help="Of one method, or of all that have it.",
 )
 @click.option("--truth", metavar="FIELD|FILE", help="Also grade against a field of the products, or a CSV file.")
-@_SEED
+@seed_option()
 @_OUT
-@_JSON
+@json_option
 @store_options
 def compare(
     pairs: tuple[str, ...],
-    on: str,
+    on: str | None,
     k: str | None,
     sets: dict[str, str],
     truth: str | None,
@@ -158,11 +154,12 @@ def compare(
       assort compare few=kmeans many=kmeans --set few.k=5 --set many.k=35 --on image --out reports
     """
     from .. import comparison
+    from ..vectors import usual
 
     who = comparison.contenders(pairs, sets, k)
     say, bar = partial(note, quiet=quiet), partial(progress_bar, quiet=quiet, unit="methods")
     with opened(location, collection, quiet=quiet) as store:
-        found = comparison.compare(store, who, on=on, seed=seed, truth=truth, say=say, bar=bar)
+        found = comparison.compare(store, who, on=on or usual(store), seed=seed, truth=truth, say=say, bar=bar)
     table = found.as_dicts()
     if as_json:
         print_json(table)

@@ -8,7 +8,17 @@ import click
 
 from .. import lookup
 from .methods import LabelGroup
-from .options import max_memory_option, note, note_clusters, opened, print_json, progress_bar, store_options
+from .options import (
+    json_option,
+    max_memory_option,
+    note,
+    note_clusters,
+    opened,
+    print_json,
+    progress_bar,
+    seed_option,
+    store_options,
+)
 from .pictures import weights_option
 from .printing import print_table
 
@@ -80,11 +90,11 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="Implementation; networkit is the fastest, cuts similarity only, and is not repeatable.",
     )(command)
-    command = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+    command = json_option(command)
     command = click.option(
         "--names/--no-names", default=True, show_default=True, help="Name clusters; `assort name LABEL` does it later."
     )(command)
-    seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Makes it repeatable.")
+    seed = seed_option()
     return seed(max_memory_option(store_options(command)))
 
 
@@ -197,7 +207,7 @@ _SHOWN = ("label", "clusters", "largest", "singletons", "modularity", "recall")
 @click.command()
 @click.argument("name", required=False)
 @click.option("--limit", type=click.IntRange(min=1), help="Most clusters of NAME; 20 as text, all with --json.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @store_options
 def labels(name: str | None, limit: int | None, as_json: bool, location: str, collection: str, quiet: bool) -> None:
     """List the labels, or the largest clusters of the label NAME with an example of each.

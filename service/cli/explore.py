@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from .options import note, opened, print_json, progress_bar, store_options
+from .options import json_option, note, opened, print_json, progress_bar, seed_option, store_options
 
 _ON = ("text", "image", "features", "fused")  # as `vectors.ON`, which loads what no help needs
 
@@ -25,8 +25,8 @@ _ON = ("text", "image", "features", "fused")  # as `vectors.ON`, which loads wha
     show_default=True,
     help="Products that distributions and correlations are of; all else counts all.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the sample.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@seed_option("Of the sample.")
+@json_option
 @store_options
 def explore(out: Path, sample: int, seed: int, as_json: bool, location: str, collection: str, quiet: bool) -> None:
     """Show what the catalogue holds: gaps, distributions, correlations, common values, links and duplicates.
@@ -65,8 +65,8 @@ def explore(out: Path, sample: int, seed: int, as_json: bool, location: str, col
     help="The folder that the page and its pictures are written into.",
 )
 @click.option("--sample", type=click.IntRange(min=1), help="Most products on the map.  [default: all]")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the map and the samples.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@seed_option("Of the map and the samples.")
+@json_option
 @store_options
 def report(
     name: str,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import note, opened, print_json, progress_bar, store_options
+from .options import json_option, note, opened, print_json, progress_bar, seed_option, store_options
 from .printing import print_table
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _CHECKS = ("verdict", "check", "found", "of", "share", "examples")
 @click.option(
     "--stability", "rounds", type=click.IntRange(min=1), metavar="N", help="Make each label again N + N times."
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the samples.")
+@seed_option("Of the samples.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for confusion matrices as PNG.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the confusion matrices.")
 @store_options
@@ -118,7 +118,7 @@ def _print_group(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequenc
 
 @click.command()
 @click.option("--all", "everything", is_flag=True, help="Also list the checks that found nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @store_options
 def validate(everything: bool, as_json: bool, location: str, collection: str, quiet: bool) -> None:
     """Check what a careful analyst would: vectors, labels, pictures and the record of the runs. Exit 1 when broken.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import note, opened, print_json, progress_bar, store_options
+from .options import json_option, note, opened, print_json, progress_bar, store_options
 
 if TYPE_CHECKING:
     from ..report import GridSummary
@@ -44,7 +44,7 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> l
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A .ttf or .otf file for titles that are not in English letters.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @store_options
 def grids(
     label: str,

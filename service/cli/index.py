@@ -8,7 +8,6 @@ from dataclasses import asdict
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -27,7 +26,16 @@ from indexer.store import ProductStore, membership_key
 
 from ..memory import MODEL_BYTES, check_indexing
 from .features import FeatureOptions, feature_options, feature_run, keeping_columns, listens_of, print_features
-from .options import max_memory_option, note, opened, print_json, progress_bar, store_options, text_model_options
+from .options import (
+    json_option,
+    max_memory_option,
+    note,
+    opened,
+    print_json,
+    progress_bar,
+    store_options,
+    text_model_options,
+)
 from .pictures import IMAGE_FILE, PictureOptions, picture_options
 from .sources import lines_of, source_options
 
@@ -47,7 +55,7 @@ from .sources import lines_of, source_options
 @click.option("--rejects", type=click.Path(dir_okay=False, path_type=Path), help="Where unusable lines go.")
 @click.option("--delete-missing", is_flag=True, help="Remove stored products that no SOURCE has.")
 @max_memory_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @store_options
 def index(
     catalogues: Catalogues,
@@ -87,12 +95,14 @@ def index(
         model = settled_name(text_model, speed, store.records.settings().text_model, DEFAULT_MODEL)
         embed_pictures = _picture_run(store, catalogues, pictures, quiet=quiet)
         make_features = feature_run(store, features, listens, quiet=quiet)
-        summary = _index_texts(
-            store, _records(store, catalogues, listens, quiet=quiet), model, total, quiet=quiet,
+        embedder = TextEmbedder(model, on_load=lambda origin: note(f"embedding with {origin}", quiet=quiet))
+        run = partial(
+            index_products, _records(store, catalogues, listens, quiet=quiet), store, embedder,
             text_fields=text_fields, batch_size=batch_size, delete_missing=delete_missing,
             name_by_id=make_features is not None, on_rejected=reject,
             parameters={"sources": [str(path) for path in catalogues.paths]},
         )  # fmt: skip
+        summary = _index_texts(run, total, quiet=quiet)
         products, images, made = store.count(), None, None
         if not as_json:
             _print_summary(summary, rejects, products, what="lines" if listens is None else "products and bad lines")
@@ -118,17 +128,12 @@ def _rejects_path(asked: Path | None, location: str, collection: str, catalogues
     return rejects
 
 
-def _index_texts(
-    store: ProductStore, records: Iterable[Product | Rejected], model: str, total: int, *, quiet: bool, **how: Any
-) -> IndexSummary:
-    """Embed and write all records, under a bar that names the slowest stage; `how` is `index_products`' own."""
+def _index_texts(run: Callable[..., IndexSummary], total: int, *, quiet: bool) -> IndexSummary:
+    """Embed and write all records, under a bar that names the slowest stage."""
     note("making the model ready; the first time that takes half a minute", quiet=quiet)
     stages = Stages()
-    embedder = TextEmbedder(model, on_load=lambda origin: note(f"embedding with {origin}", quiet=quiet))
     with progress_bar("indexing", total or None, quiet=quiet) as progress:
-        return index_products(
-            records, store, embedder, progress=lambda lines: progress(lines, stages.slowest()), stages=stages, **how
-        )
+        return run(progress=lambda lines: progress(lines, stages.slowest()), stages=stages)
 
 
 def _check_ended(summary: IndexSummary, images: ImageSummary | None, pictures: PictureOptions) -> None:

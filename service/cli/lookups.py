@@ -12,7 +12,7 @@ from indexer.store import Condition
 from .. import lookup
 from ..complements import complements as ranked_complements
 from ..images import picture_vector, words_vector
-from .options import answer_options, note, opened, print_json, read_ids, store_options
+from .options import answer_options, json_option, note, opened, print_json, read_ids, store_options
 from .pictures import weights_option
 from .printing import print_answers, print_fields
 
@@ -162,7 +162,7 @@ def products(
 
 @click.command()
 @click.argument("product_id", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @store_options
 def show(product_id: str, as_json: bool, location: str, collection: str, quiet: bool) -> None:
     """Show everything the store knows of one product.

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import note, opened, print_json, progress_bar, store_options
+from .options import USUAL, json_option, note, on_option, opened, print_json, progress_bar, seed_option, store_options
 from .pictures import weights_option
 from .printing import print_table
 
@@ -44,13 +44,12 @@ class LabelGroup(click.Group):
 def _labelled(label: str) -> click.Command:
     """Make the command of one label."""
     from ..methods import METHODS, NOISES
-    from ..vectors import ON
 
     methods = "\n".join(f"  {name.ljust(18)}{method.summary}" for name, method in METHODS.items())
     command: Any = partial(_run, label)
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Makes it repeatable."),
+        json_option,
+        seed_option(),
         weights_option,
         click.option(
             "--noise", type=click.Choice(NOISES), default="keep", show_default=True,
@@ -59,7 +58,7 @@ def _labelled(label: str) -> click.Command:
         click.option("--set", "pairs", multiple=True, callback=read_pairs, metavar="PARAM=VALUE", help="Of METHOD."),
         click.option("--k", metavar="N", help="How many clusters: short for --set k=N."),
         click.option("--resolution", metavar="N|auto", help="Of leiden: short for --set resolution=N; auto finds it."),
-        click.option("--on", type=click.Choice(ON), help="Which vectors.  [default: those of before, else text]"),
+        on_option(f"those of before, else {USUAL}"),
         click.option("--method", type=click.Choice(list(METHODS)), required=True, help="How; see above."),
     ):  # fmt: skip
         command = option(command)
@@ -112,7 +111,7 @@ def _run(
 @click.argument("label", metavar="NAME")
 @click.option("--all", "everything", is_flag=True, help="Products that have the label get it anew, too.")
 @click.option("--text", "texts", multiple=True, help="Say where a product with this text would go; writes nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @store_options
 def predict(
     label: str, everything: bool, texts: tuple[str, ...], as_json: bool, location: str, collection: str, quiet: bool

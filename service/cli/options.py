@@ -17,6 +17,24 @@ from indexer.store import Condition, ProductStore, open_store, parse_condition
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+USUAL = "text, or features where these are made of listens"
+"""What `vectors.usual` says, in words."""
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def seed_option(help: str = "Makes it repeatable.") -> Callable[[Command], Command]:
+    """Make --seed, whose help says of what."""
+    return click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help=help)
+
+
+def on_option(default: str) -> Callable[[Command], Command]:
+    """Make --on, whose help says what is taken where nobody says so."""
+    return click.option(
+        "--on", type=click.Choice(["text", "image", "features", "fused"]), help=f"Which vectors.  [default: {default}]"
+    )
+
+
 def store_options(command: Command) -> Command:
     """Add --store, --collection and --quiet."""
     for option in (
@@ -93,7 +111,7 @@ def max_memory_option(command: Command) -> Command:
 def answer_options(command: Command) -> Command:
     """Add --where, --limit and --json."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+        json_option,
         click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, help="Most products."),
         click.option(
             "--where",

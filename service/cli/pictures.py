@@ -11,7 +11,7 @@ from indexer.embedders.cache import cache_folder
 from indexer.images.crop import checked_crop
 
 from .. import fusion
-from .options import Command, note, opened, print_json, store_options
+from .options import Command, json_option, note, opened, print_json, seed_option, store_options
 from .printing import print_table
 
 
@@ -34,9 +34,9 @@ class PictureOptions:
     private: bool
 
 
-def _checked(how: str) -> str:
+def _checked(ctx: click.Context, param: click.Parameter, how: str | None) -> str | None:
     try:
-        return checked_crop(how)
+        return None if how is None else checked_crop(how)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
@@ -57,7 +57,7 @@ _OPTIONS = (
     ),
     click.option(
         "--crop",
-        callback=lambda ctx, param, how: how and _checked(how),
+        callback=_checked,
         metavar="none|salient|sam|sam:MODEL",
         help="Embed the thing, not the page around it; MODEL is another Segment Anything, by name or folder.  "
         "[default: as the collection's pictures were, else none]",
@@ -124,8 +124,8 @@ HARDLY = 0.02
 
 @click.command("tune-fusion")
 @click.option("--truth", required=True, metavar="FIELD", help="A field that products alike have in common.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the sample.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@seed_option("Of the sample.")
+@json_option
 @store_options
 def tune_fusion(truth: str, seed: int, as_json: bool, location: str, collection: str, quiet: bool) -> None:
     """Choose how much text and picture count, by how often nearest products agree in a FIELD; keep it as the default.

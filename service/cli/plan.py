@@ -13,7 +13,16 @@ from indexer.catalogue import Catalogues
 from indexer.embedders.text import DEFAULT_MODEL, TextEmbedder
 from indexer.embedders.tiers import Speed, settled_name, split_speed
 
-from .options import max_memory_option, note, opened, print_json, progress_bar, store_options, text_model_options
+from .options import (
+    json_option,
+    max_memory_option,
+    note,
+    opened,
+    print_json,
+    progress_bar,
+    store_options,
+    text_model_options,
+)
 from .printing import print_table
 from .sources import lines_of, source_options
 
@@ -26,7 +35,7 @@ if TYPE_CHECKING:
 @text_model_options
 @click.option("--neighbours", type=click.IntRange(min=1), default=15, show_default=True, help="As for `cluster`.")
 @max_memory_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @store_options
 def plan(
     catalogues: Catalogues,

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import note, note_clusters, opened, print_json, progress_bar, store_options
+from .options import (
+    USUAL,
+    json_option,
+    note,
+    note_clusters,
+    on_option,
+    opened,
+    print_json,
+    progress_bar,
+    seed_option,
+    store_options,
+)
 from .pictures import weights_option
 from .printing import print_table
 
@@ -43,18 +54,15 @@ def _branch(ctx: click.Context, param: click.Parameter, value: str | None) -> "B
 
 @click.command()
 @click.option("--levels", callback=_levels, metavar="N|N..N", help="How many.  [default: 2..5]")
-@click.option(
-    "--on", type=click.Choice(["text", "image", "features", "fused"]),
-    help="Which vectors.  [default: text; below a branch, those of the taxonomy]",
-)  # fmt: skip
+@on_option(f"{USUAL}; below a branch, those of the taxonomy")
 @click.option("--within", callback=_branch, metavar="taxonomy_N=CLUSTER", help="Cluster anew only below this one.")
 @click.option("--show", is_flag=True, help="Show the taxonomy there is; cluster nothing.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the tree as a page to browse."
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Makes it repeatable.")
+@seed_option()
 @weights_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @store_options
 def taxonomy(
     show: bool, out: Path | None, as_json: bool, location: str, collection: str, quiet: bool, **asked: Any
@@ -134,7 +142,7 @@ def _print(results: dict[str, Any], found: "list[Twig]") -> None:
 @click.argument("cluster", type=click.IntRange(min=0), required=False)
 @click.argument("text", required=False)
 @click.option("--limit", type=click.IntRange(min=1), help="Most clusters shown; 20 as text, all with --json.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @store_options
 def name(
     label: str,
