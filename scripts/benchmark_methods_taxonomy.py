@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import median_low
 from time import perf_counter
 from typing import Any
 
@@ -81,7 +82,8 @@ def taxonomies(data: Path, work: Path, *, seed: int, say: Say) -> Iterator[Case]
         seed: The first of `SEEDS` that follow each other.
         say: Called with a line about each step.
     """
-    if not find_spec("bertopic"):
+    peers = find_spec("bertopic") is not None
+    if not peers:
         say("BERTopic is not installed: pip install bertopic to measure it beside")
     for source in SOURCES:
         say(f"{source.name}: indexing")
@@ -89,35 +91,35 @@ def taxonomies(data: Path, work: Path, *, seed: int, say: Say) -> Iterator[Case]
         sizes, runs = [], []
         for each in range(seed, seed + SEEDS):
             say(f"{source.name}: {len(titles):,} titles, seed {each}")
-            levels, scores = _run(vectors, titles, truth, each)
+            levels, scores = _run(vectors, titles, truth, each, peers=peers)
             sizes.append(", ".join(f"{len(np.unique(level)):,}" for level in levels))
             runs.append(scores)
         middle = _medians(runs)
-        if OWN in middle:
+        if peers:
             leads = {figure: _least_lead(middle, peer, list(truth)) for peer, figure in LEADS.items()}
             middle["assort"] = {**leads, **middle["assort"]}
         yield Case(source.name, source.title, _protocol(titles, truth, sizes), middle)
 
 
 def _run(
-    vectors: NDArray[np.float32], titles: list[str], truth: Mapping[str, Labels], seed: int
+    vectors: NDArray[np.float32], titles: list[str], truth: Mapping[str, Labels], seed: int, *, peers: bool
 ) -> tuple[Labels, dict[str, dict[str, float]]]:
-    """Make a taxonomy, and BERTopic's topics, under one seed: the levels, and the grades of all."""
+    """Make a taxonomy, and BERTopic's topics with `peers`, under one seed: the levels, and the grades of all."""
     asked, started = TaxonomyOptions(seed), perf_counter()
     found = nested_levels(vectors, fewest=asked.fewest, most=asked.most, seed=seed)
     seconds = perf_counter() - started
     ours = {name: _nearest(found.levels, labels) for name, labels in truth.items()}
-    scores = {"assort": {**_graded(ours, truth), "levels": float(len(found.levels)), "seconds": seconds}}
-    if find_spec("bertopic"):
+    scores = {"assort": {**_graded(ours, truth), "levels": len(found.levels), "seconds": seconds}}
+    if peers:
         scores |= _peers(titles, vectors, truth, ours, seed)
     return found.levels, scores
 
 
 def _medians(runs: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
-    """Take the median of every figure."""
+    """Take the median of every figure, the lower of the two in the middle: a count stays one."""
     first = runs[0]
     return {
-        name: {figure: float(np.median([scores[name][figure] for scores in runs])) for figure in first[name]}
+        name: {figure: median_low([scores[name][figure] for scores in runs]) for figure in first[name]}
         for name in first
     }
 
@@ -172,7 +174,7 @@ def _peers(
     topics, _ = model.fit_transform(titles, vectors)
     scores = {OWN: _best([_kept(model, titles, vectors, topics)] * len(truth), truth)}
     scores[OWN] |= {
-        "outliers": float(topics.count(-1)), "seconds": perf_counter() - started
+        "outliers": topics.count(-1), "seconds": perf_counter() - started
     }  # fmt: skip
     counts = [len(np.unique(ours[name])) for name in truth]
     reduced = {count: _reduced(model, titles, vectors, topics, count) for count in sorted(set(counts), reverse=True)}
@@ -225,5 +227,5 @@ def _protocol(titles: Sequence[str], truth: Mapping[str, Labels], sizes: Sequenc
         "clusters, each product in one of each level. A true level is graded against our level whose number of "
         "clusters is nearest. BERTopic on the same vectors and under the same seeds, defaults, its outliers reduced by "
         "whichever of its strategies grades best at that level (which we are not given): once as it comes, once "
-        "reduced to as many topics as our level has clusters. Medians of the seeds; a lead is one of medians."
+        "reduced to as many topics as our level has clusters, where it found more. Medians of the seeds; a lead is one of medians."
     )
