@@ -227,5 +227,6 @@ def _protocol(titles: Sequence[str], truth: Mapping[str, Labels], sizes: Sequenc
         "clusters, each product in one of each level. A true level is graded against our level whose number of "
         "clusters is nearest. BERTopic on the same vectors and under the same seeds, defaults, its outliers reduced by "
         "whichever of its strategies grades best at that level (which we are not given): once as it comes, once "
-        "reduced to as many topics as our level has clusters, where it found more. Medians of the seeds; a lead is one of medians."
+        "reduced to as many topics as our level has clusters, where it found more. Medians of the seeds; a lead is one "
+        "of medians."
     )
