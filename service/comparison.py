@@ -72,6 +72,7 @@ class Compared:
             "seconds": found.seconds,
             "memory_mb": found.peak_mb,
             "clusters": clusters,
+            "largest": None if labels is None else int(np.bincount(labels[labels >= 0], minlength=1).max()),
             "noise": None if labels is None else int((labels < 0).sum()),
             **self.scores,
             "failed": found.reason,

@@ -34,6 +34,9 @@ METHODS: Mapping[str, Method] = {
     "leiden": Method("leiden", leiden_clustering, "communities of the graph of nearest neighbours", None),
 }
 """Every method by its name on the command line."""
+MUCH_NOISE = 1 / 3
+"""Share of noise from which a run says what may be done about it."""
+
 ALL = "all"
 """No label, but all three kinds of cluster."""
 
@@ -108,6 +111,11 @@ def cluster_by(
         say(f"{asked:,} clusters were asked for, {found.k:,} found: {_why_fewer(taken.vectors, found.k)}")
     if "sampled" in found.figures:
         say(f"fitted on a sample of {found.figures['sampled']:,}; the others were put where they belong")
+    if found.noise > MUCH_NOISE * len(taken.ids):
+        say(
+            f"{found.noise:,} of {len(taken.ids):,} products are noise: --noise nearest joins them to clusters, and "
+            "umap+hdbscan leaves less"
+        )
     run = new_run("cluster", {"kinds": [label], **asdict(options)})
     with marking.recorded(store, run, since=started) as results:
         results[label] = figures_of(found)

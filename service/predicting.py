@@ -13,7 +13,7 @@ from clustering.clustering import NOISE
 from clustering.models import Memberships, Model, from_bytes, to_bytes
 from indexer.embedders.text import TextEmbedder
 from indexer.featuring import KEPT
-from indexer.store import UNLABELLED, ProductStore, new_run
+from indexer.store import LABELS, UNLABELLED, ProductStore, new_run
 
 from . import marking
 from .images import VISUAL_WORDS
@@ -157,9 +157,11 @@ def model_of(store: ProductStore, label: str) -> tuple[Model, dict[str, Any]]:
     """
     content = store.records.file(marking.model_file(label))
     if content is None:
+        store.check_label(label)
+        if label in LABELS:
+            raise LookupError(f"label '{label}' takes up new products when `assort cluster all` runs again")
         raise LookupError(
-            f"label '{label}' has no model to predict by: make it with `assort cluster {label} --method METHOD`; "
-            "the labels of `assort cluster all` take up new products when it runs again"
+            f"label '{label}' has no model to predict by: make it with `assort cluster {label} --method METHOD`"
         )
     return from_bytes(content)
 

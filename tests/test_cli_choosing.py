@@ -73,7 +73,7 @@ def test_compare_prints_a_row_a_method(run):
     assert done.exit_code == 0
     head, row = done.stdout.splitlines()
     assert head.split() == [
-        *("name", "method", "seconds", "memory_mb", "clusters", "noise"),
+        *("name", "method", "seconds", "memory_mb", "clusters", "largest", "noise"),
         *("silhouette", "davies_bouldin", "calinski_harabasz"),
     ]
     assert row.split()[:2] == ["tree", "agglomerative"]
@@ -89,7 +89,7 @@ def test_compare_ends_with_1_when_no_method_could_and_with_0_when_one_could(run)
 
 
 def test_compare_shows_each_score_against_a_truth_once():
-    assert _SHOWN[9:14] == ("ari", "ami", "v_measure", "b_cubed_f1", "purity")  # nmi is v_measure
+    assert _SHOWN[10:15] == ("ari", "ami", "v_measure", "b_cubed_f1", "purity")  # nmi is v_measure
 
 
 def test_resolution_takes_a_number_or_auto(run):

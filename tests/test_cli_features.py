@@ -142,8 +142,12 @@ def test_listens_make_one_product_a_user_or_one_a_track(run):
 def test_listeners_are_grouped_by_what_they_play_where_nobody_says_by_what(run, tmp_path):
     lines = [f"u{n},{kind}{song},{song + 1}" for n, kind in enumerate(8 * ["rock"] + 8 * ["jazz"]) for song in range(3)]
     (tmp_path / "plays.csv").write_text("\n".join(["user_id,track_id,play_count", *lines]))
-    run("index", "plays.csv", "--id", "user_id", "--aggregate", "track_id:play_count")
+    done = run("index", "plays.csv", "--id", "user_id", "--aggregate", "track_id:play_count")
+    assert done.stderr.endswith("next: assort cluster taste --method leiden\n")
     assert json.loads(run("choose-k", "--range", "2:4", "--json").stdout)["on"] == "features"
+    assert {row["product_id"] for row in json.loads(run("similar", "u0", "--limit", "7", "--json").stdout)} == {
+        f"u{n}" for n in range(1, 8)
+    }
     (row,) = json.loads(run("compare", "kmeans", "--k", "2", "--json").stdout)
     assert row["silhouette"] > 0.99  # which texts that are ids could not have
     assert "taxonomy: 16 products by their features\n" in run("taxonomy", "--levels", "1").stderr

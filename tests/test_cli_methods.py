@@ -124,7 +124,7 @@ def test_clusters_that_are_not_shown_are_counted(run, command):
             "has no vector 'features': run",
         ),
         (["cluster", "brand", "--method", "kmeans", "--k", "2"], 1, "Error: 'brand' is a field of the products"),
-        (["predict", "shelf"], 1, "Error: label 'shelf' has no model to predict by"),
+        (["predict", "shelf"], 1, "Error: there is no label 'shelf'"),
         (["model", "import", "rack", "shop.jsonl"], 1, "Error: this is no model that assort wrote"),
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 from indexer.indexing import index_products
 from indexer.products import Product
 from indexer.store import Condition
+from service import marking
 from service.fusion import shares_of
 from service.lookup import label_summary
 from service.methods import METHODS, MethodOptions, _why_fewer, check_name, cluster_by, usual_vectors
@@ -284,11 +285,14 @@ def test_a_name_that_is_taken_is_refused(store, embedder, label, message):
 
 
 def test_a_label_without_a_model_says_how_to_get_one(kinds):
+    with pytest.raises(LookupError, match="^there is no label 'shelf': "):
+        predict(kinds, "shelf")
+    cluster_by(kinds, "shelf", MethodOptions("kmeans", 0, settings={"k": 3}))
+    kinds.records.delete_file(marking.model_file("shelf"))
     with pytest.raises(LookupError) as error:
-        predict(kinds, "identity")
+        predict(kinds, "shelf")
     assert str(error.value) == (
-        "label 'identity' has no model to predict by: make it with `assort cluster identity --method METHOD`; "
-        "the labels of `assort cluster all` take up new products when it runs again"
+        "label 'shelf' has no model to predict by: make it with `assort cluster shelf --method METHOD`"
     )
 
 

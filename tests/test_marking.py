@@ -26,7 +26,7 @@ def test_of_a_label_that_is_forgotten_nothing_is_left(shelved):
     assert shelved.label_names() == shelved.unfinished_labels() == ()
     assert not shelved.has_memberships("shelf")
     assert set(shelved.take(("shelf",)).columns["shelf"]) == {None}
-    with pytest.raises(LookupError, match="label 'shelf' has no model to predict by"):
+    with pytest.raises(LookupError, match="there is no label 'shelf'"):
         predict(shelved, "shelf")
 
 

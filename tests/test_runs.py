@@ -67,7 +67,7 @@ def test_a_kind_made_by_a_method_leaves_no_model_and_no_memberships_when_it_is_m
     assert linked.has_memberships("similarity")
     cluster(linked, ["similarity"], OPTIONS)
     assert not linked.has_memberships("similarity")
-    with pytest.raises(LookupError, match="label 'similarity' has no model to predict by"):
+    with pytest.raises(LookupError, match="label .similarity. takes up new products when `assort cluster all` runs"):
         predict(linked, "similarity", everything=True)
 
 

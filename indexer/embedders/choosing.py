@@ -142,7 +142,8 @@ class EngineChoice:
                 if (loss := self._measured(kind)) is None:
                     continue
                 engine = self._open(kind)
-                return engine, self._note("made ready before", engine, f"{_IN_WORDS[kind]}, {loss}")
+                how = f"{_IN_WORDS[kind]}, {loss} before; these texts are too few to measure on"
+                return engine, self._note("made ready before", engine, how)
         return None
 
     def _measured(self, kind: Kind) -> Loss | None:

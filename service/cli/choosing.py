@@ -112,7 +112,7 @@ def _tell(written: list[Path], say: Any) -> None:
     say(f"written: {', '.join(map(str, written))}")
 
 
-_SHOWN = ("name", "method", "seconds", "memory_mb", "clusters", "noise", "silhouette", "davies_bouldin",
+_SHOWN = ("name", "method", "seconds", "memory_mb", "clusters", "largest", "noise", "silhouette", "davies_bouldin",
           "calinski_harabasz", "ari", "ami", "v_measure", "b_cubed_f1", "purity", "failed")  # fmt: skip
 
 

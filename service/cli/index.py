@@ -22,7 +22,7 @@ from indexer.imaging import ImageSummary
 from indexer.indexing import DEFAULT_BATCH, IndexSummary, index_products
 from indexer.pipeline import Stages
 from indexer.products import Product, Rejected
-from indexer.store import ProductStore, membership_key
+from indexer.store import LABELS, ProductStore, membership_key
 
 from ..memory import MODEL_BYTES, check_indexing
 from .features import FeatureOptions, feature_options, feature_run, keeping_columns, listens_of, print_features
@@ -109,14 +109,14 @@ def index(
         if products and not summary.failure:
             images = embed_pictures(on_rejected=reject) if embed_pictures else None
             made = make_features() if make_features else None
-        labelled = bool(store.label_names())
+        step = _next_step(store, summary, of_listens=listens is not None)
     if as_json:
         _print_as_json(summary, images, made, rejects, products)
     else:
         _print_further(images, made, rejects)
     _check_ended(summary, images, pictures)
-    if not labelled:
-        note("next: assort cluster all", quiet=quiet)
+    if step:
+        note(f"next: {step}", quiet=quiet)
 
 
 def _rejects_path(asked: Path | None, location: str, collection: str, catalogues: Catalogues) -> Path:
@@ -134,6 +134,16 @@ def _index_texts(run: Callable[..., IndexSummary], total: int, *, quiet: bool) -
     stages = Stages()
     with progress_bar("indexing", total or None, quiet=quiet) as progress:
         return run(progress=lambda lines: progress(lines, stages.slowest()), stages=stages)
+
+
+def _next_step(store: ProductStore, summary: IndexSummary, *, of_listens: bool) -> str:
+    """Say what puts the products into clusters; empty where all are in some."""
+    labels = [label for label in store.label_names() if label not in LABELS]
+    if not store.label_names():
+        return "assort cluster taste --method leiden" if of_listens else "assort cluster all"
+    if not summary.new:
+        return ""
+    return f"assort predict {labels[0]}" if labels else "assort cluster all"
 
 
 def _check_ended(summary: IndexSummary, images: ImageSummary | None, pictures: PictureOptions) -> None:
@@ -257,7 +267,8 @@ def _print_summary(summary: IndexSummary, rejects: Path, products: int, *, what:
 def _print_as_json(
     summary: IndexSummary, images: ImageSummary | None, made: FeatureSummary | None, rejects: Path, products: int
 ) -> None:
-    said = {**asdict(summary), "rejected": dict(summary.rejected), "rejects": str(rejects), "products": products}
+    said = {**asdict(summary), "rejected": dict(summary.rejected), "products": products}
+    said["rejects"] = str(rejects) if summary.rejected or (images and images.rejected) else None
     if images:
         said["images"] = {**asdict(images), "rejected": dict(images.rejected)}
     if made:

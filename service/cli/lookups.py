@@ -12,7 +12,8 @@ from indexer.store import Condition
 from .. import lookup
 from ..complements import complements as ranked_complements
 from ..images import picture_vector, words_vector
-from .options import answer_options, json_option, note, opened, print_json, read_ids, store_options
+from ..vectors import usual
+from .options import USUAL, answer_options, json_option, note, opened, print_json, read_ids, store_options
 from .pictures import weights_option
 from .printing import print_answers, print_fields
 
@@ -24,16 +25,15 @@ Ask = Callable[[list[str]], Mapping[str, Sequence[lookup.Answer]]]
 @click.option(
     "--by",
     type=click.Choice(get_args(lookup.By)),
-    default="text",
-    show_default=True,
-    help="The meaning of the text, the picture, the features of index --numeric or --aggregate, or text and picture.",
+    help="The meaning of the text, the picture, the features of index --numeric or --aggregate, or text and picture.  "
+    f"[default: {USUAL}]",
 )
 @weights_option
 @answer_options
 @store_options
 def similar(
     ids: tuple[str, ...],
-    by: lookup.By,
+    by: lookup.By | None,
     weights: dict[str, float] | None,
     where: tuple[Condition, ...],
     limit: int,
@@ -54,7 +54,7 @@ def similar(
         raise click.UsageError("--weights are for --by fused")
 
     def ask(some: list[str]) -> Mapping[str, Sequence[lookup.Answer]]:
-        return lookup.similar(store, some, by=by, weights=weights, where=where, limit=limit)
+        return lookup.similar(store, some, by=by or usual(store), weights=weights, where=where, limit=limit)
 
     with opened(location, collection, quiet=quiet) as store:
         _answer(ids, ask, store, as_json)
