@@ -35,7 +35,7 @@ By = Literal["text", "image", "features", "fused"]
 
 MAIN_LABELS = ("identity", "similarity", "complementary")
 EXAMPLES = 50  # products of a cluster from which the one shown is chosen
-READ_PER_QUESTION = 100  # products that are read in the time in which one cluster is asked for
+READ_PER_QUESTION = 30  # products that are read in the time in which one cluster is asked for; measured, 12 to 40
 _HIDDEN = frozenset((RECORD_HASH, TEXT_HASH, IMAGE_HASH, SUPERSEDED, COMPLEMENTS, COMPLEMENTS_HASH))
 
 
