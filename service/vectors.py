@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from clustering.fused import fused_vectors, has_vector
 from indexer.embedders.features import on_plane
 from indexer.embedders.plays import PLAYS
-from indexer.store import FIELDS, HOW, UNLABELLED, ProductStore
+from indexer.store import FIELDS, UNLABELLED, VECTOR_STEPS, ProductStore
 
 from .fusion import shares_of
 
@@ -56,12 +56,12 @@ def take_vectors(
     taken = store.take(wanted)  # says so when there are no products
     for kind in kinds:
         if kind not in store.dims():
-            raise LookupError(f"collection '{store.name}' has no vector '{kind}': {HOW[kind]}")
+            raise LookupError(f"collection '{store.name}' has no vector '{kind}': {VECTOR_STEPS[kind]}")
     blocks = [np.asarray(store.vectors(kind), dtype=np.float32) for kind in kinds]
     vectors = blocks[0] if on != "fused" else fused_vectors(blocks, list(shares_of(store, weights).values()))
     rows: list[int] = np.flatnonzero(has_vector(vectors)).tolist()
     if not rows:
-        raise LookupError(f"no product of collection '{store.name}' has a vector '{on}': {HOW[kinds[-1]]}")
+        raise LookupError(f"no product of collection '{store.name}' has a vector '{on}': {VECTOR_STEPS[kinds[-1]]}")
     left_out = sorted(set(range(len(vectors))).difference(rows))
     if left_out:
         vectors = vectors[rows]

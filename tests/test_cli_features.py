@@ -196,7 +196,7 @@ def test_a_collection_without_features_says_how_to_get_some(run):
     assert done.exit_code == 1
     assert done.stderr == (
         "Error: collection 'products' has no vector 'features', only text: "
-        "run `assort index CATALOGUE --numeric COLUMN,...`\n"
+        "run `assort index CATALOGUE --numeric COLUMN,...`, or --aggregate for listens\n"
     )
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .foreground import BoolArray, Box, FloatArray, bounds, enlarged, lab
+from .segment import SAM, segmented_box
 
 CROPS = ("none", "salient", "sam")
 _SAM = "sam:"  # before the name of another Segment Anything than the default, or its folder
@@ -29,8 +30,6 @@ def checked_crop(how: str) -> str:
     Raises:
         ValueError: If it is none.
     """
-    from .segment import SAM
-
     model = how.removeprefix(_SAM)
     if how in CROPS:
         return how
@@ -48,9 +47,9 @@ def _no_crop(how: str) -> ValueError:
 
 def segmenter(how: str) -> str | None:
     """Name the Segment Anything model that a way to crop asks; None where it asks none."""
-    from .segment import SAM
-
-    return SAM if how == "sam" else (how.removeprefix(_SAM) or None) if how.startswith(_SAM) else None
+    if how == "sam":
+        return SAM
+    return how.removeprefix(_SAM) or None if how.startswith(_SAM) else None
 
 
 def crop(picture: Image.Image, how: str) -> Image.Image:
@@ -77,8 +76,6 @@ def crop_box(picture: Image.Image, how: str) -> Box:
     if how == "none":
         return 0, 0, *picture.size
     if model := segmenter(how):
-        from .segment import segmented_box
-
         return with_context(segmented_box(picture, model=model), picture.size)
     if how != "salient":
         raise _no_crop(how)

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from .dims import HOW
+from .dims import VECTOR_STEPS
 from .engine import Found, Nearest, Payload, Point, Terms
 from .errors import ServerFailed, StoreLocked
 from .payload import (
@@ -35,7 +35,6 @@ __all__ = [
     "COMPLEMENTS",
     "COMPLEMENTS_HASH",
     "FIELDS",
-    "HOW",
     "IMAGE_HASH",
     "LABELS",
     "PICTURE",
@@ -46,6 +45,7 @@ __all__ = [
     "SUPERSEDED",
     "TEXT_HASH",
     "UNLABELLED",
+    "VECTOR_STEPS",
     "Condition",
     "Embedded",
     "Found",

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-HOW: Mapping[str, str] = {
+VECTOR_STEPS: Mapping[str, str] = {
     "text": "run `assort index CATALOGUE` first",
     "image": "run `assort index CATALOGUE --images download`, or --images FOLDER",
-    "features": "run `assort index CATALOGUE --numeric COLUMN,...`",
+    "features": "run `assort index CATALOGUE --numeric COLUMN,...`, or --aggregate for listens",
 }
-"""Kind of vector -> how products come by it."""
+"""Kind of vector -> the step that gives it to products."""
 
 
 def dim_of(name: str, dims: Mapping[str, int], *, collection: str) -> int:
@@ -22,7 +22,7 @@ def dim_of(name: str, dims: Mapping[str, int], *, collection: str) -> int:
         ValueError: If the collection has no such vector.
     """
     if name not in dims:
-        step = f": {HOW[name]}" if name in HOW else ""
+        step = f": {VECTOR_STEPS[name]}" if name in VECTOR_STEPS else ""
         raise ValueError(f"collection '{collection}' has no vector '{name}', only {', '.join(dims) or 'none'}{step}")
     return dims[name]
 

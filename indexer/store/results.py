@@ -44,8 +44,12 @@ def set_memberships(
     written = 0
     for some in batches(with_memberships(ids, labels, memberships), BATCH):
         stored = {found.id: found.payload for found in engine.retrieve([i for i, _ in some], keys=keys)}
-        there = [([i], wanted) for i, wanted in some if i in stored]  # on a server another may have deleted one
-        changed = [(one, wanted) for one, wanted in there if {key: stored[one[0]].get(key) for key in keys} != wanted]
+        changed = [
+            ([i], wanted)
+            for i, wanted in some
+            if i in stored  # on a server another process may have deleted one
+            and {key: stored[i].get(key) for key in keys} != wanted
+        ]
         engine.set_payloads(changed)
         progress(len(some))
         written += len(changed)
